@@ -1,0 +1,11 @@
+# Every target is a command of scripts/bootstrap.py, which needs nothing but Python.
+# Arguments: make test ARGS="-k timezone". Another Python: make venv PYTHON=/usr/bin/python3.13.
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	if command -v $$name >/dev/null 2>&1; then echo $$name; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: venv demo test lint format bench docs lock clean help
+
+venv demo test lint format bench docs lock clean help:
+	@"$(PYTHON)" scripts/bootstrap.py $@ $(ARGS)

@@ -1,0 +1,4 @@
+{#- Schemas have the same names in every environment: a database is an environment. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}

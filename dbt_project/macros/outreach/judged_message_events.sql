@@ -1,0 +1,70 @@
+{#-
+    Events of the messages in `subjects`, each with a verdict: counted, duplicate, ignored or
+    quarantined (with a reason).
+
+    Copies are found on two levels: the same provider event id within the tenant, then the same
+    fingerprint within the message. The copy that came in first stays.
+-#}
+{% macro judged_message_events(subjects) -%}
+    with scoped_events as (
+        select
+            message_events.*,
+            case
+                when message_events.event_tenant_id <> message_events.tenant_id then 'tenant_mismatch'
+                when message_events.kind is null then 'unknown_type'
+                else {{ outreach_time_fault('message_events.occurred_at', 'message_events.ingested_at') }}
+            end as fault
+        from {{ ref('outreach_message_events') }} as message_events
+        inner join {{ subjects }} as subjects
+            on
+                message_events.message_id = subjects.message_id
+                and message_events.tenant_id = subjects.tenant_id
+    ),
+
+    eligible_events as (
+        select
+            scoped_events.*,
+            case when kind = 'ignored' then 'ignored' when fault is not null then 'quarantined' end
+                as early_verdict
+        from scoped_events
+    ),
+
+    numbered_by_id as (
+        select
+            eligible_events.*,
+            row_number() over (
+                partition by
+                    tenant_id,
+                    early_verdict,
+                    coalesce(provider_event_id, event_id),
+                    provider_event_id is null
+                order by ingested_at, event_id
+            ) as id_copy
+        from eligible_events
+    ),
+
+    numbered_by_fingerprint as (
+        select
+            numbered_by_id.*,
+            row_number() over (
+                partition by
+                    tenant_id,
+                    message_id,
+                    early_verdict,
+                    id_copy > 1,
+                    kind,
+                    occurred_at,
+                    case when kind in ('open', 'click') then row(url, ip, user_agent)::text end
+                order by ingested_at, event_id
+            ) as fingerprint_copy
+        from numbered_by_id
+    )
+
+    select
+        numbered_by_fingerprint.*,
+        coalesce(
+            early_verdict,
+            case when id_copy > 1 or fingerprint_copy > 1 then 'duplicate' else 'counted' end
+        ) as verdict
+    from numbered_by_fingerprint
+{%- endmacro %}

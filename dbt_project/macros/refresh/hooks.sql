@@ -1,0 +1,56 @@
+{#- Does this dbt command write models by itself, outside a refresh that somebody else drives? -#}
+{% macro drives_own_refresh() -%}
+    {%- if not execute or flags.WHICH not in ('run', 'build') -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {{ return(run_query("select ops.current_refresh_id() is null as driven").columns[0].values()[0]) }}
+{%- endmacro %}
+
+
+{% macro begin_refresh() -%}
+    {%- if drives_own_refresh() -%}
+        select ops.begin_dbt_refresh('{{ invocation_id }}')
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Completes a family only if every model of it has run and succeeded; else its work stays pending. -#}
+{% macro end_refresh(results) -%}
+    {%- if drives_own_refresh() -%}
+        {%- set done = results | selectattr('status', 'equalto', 'success')
+            | map(attribute='node.unique_id') | list -%}
+        {%- set endings = [] -%}
+        {%- for family in ['outreach'] -%}
+            {%- set missing = family_models(family) | reject('in', done) | list -%}
+            {%- if missing -%}
+                {%- set reason = missing | length ~ ' models of ' ~ family ~ ' did not run or failed' -%}
+                {%- do log('Rollups: ' ~ reason ~ '; its work stays pending', info=true) -%}
+                {%- do endings.append(
+                    "ops.fail_refresh('" ~ invocation_id ~ "', '" ~ family ~ "', '" ~ reason ~ "')"
+                ) -%}
+            {%- else -%}
+                {%- do endings.append("ops.complete_refresh('" ~ invocation_id ~ "', '" ~ family ~ "')") -%}
+            {%- endif -%}
+        {%- endfor -%}
+        select {{ endings | join(', ') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Unique ids of the incremental models of a family: all of them make a refresh. -#}
+{% macro family_models(family) -%}
+    {%- set models = [] -%}
+    {%- for node in graph.nodes.values() -%}
+        {%- if node.resource_type == 'model' and family in node.tags
+            and node.config.materialized == 'incremental' -%}
+            {%- do models.append(node.unique_id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(models) }}
+{%- endmacro %}
+
+
+{#- First statement of every incremental model: session zone, refresh id, locks of its tenants. -#}
+{% macro enter_refresh(family) -%}
+    select ops.enter_refresh('{{ family }}', '{{ invocation_id }}')
+{%- endmacro %}

@@ -1,0 +1,204 @@
+{#-
+    The incremental strategy of every model: bring the rows in scope to what the query says, and
+    write only rows that differ. A second run writes nothing; rows whose source is gone are deleted.
+
+    Model configuration:
+      unique_key       the grain
+      subject          ledgers only: 'message', 'campaign' or 'optouts' - what the rows belong to
+      subject_column   the column that names it (optouts: none, the subject is the tenant)
+      layer            ledgers only: the layer under which changed keys are noted as touched
+      touched_columns  ledgers only: key columns to note, besides tenant_id and date
+      scope_keys       rollups only: key columns besides tenant_id and date
+      scope_layers     rollups only: the layers that touch it
+-#}
+{% macro get_incremental_replace_scope_sql(arg_dict) -%}
+    {%- if config.get('subject') -%}
+        {{ replace_subjects_sql(arg_dict) }}
+    {%- else -%}
+        {{ replace_keys_sql(arg_dict) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Rollups: existing rows in scope against recomputed rows; everything in scope may be written. -#}
+{% macro replace_keys_sql(arg_dict) -%}
+    {%- set target = arg_dict['target_relation'] -%}
+    create temporary table scope_diff on commit drop as
+    with existing as (
+        {{ rows_in_scope(target, config.require('scope_keys'), config.require('scope_layers')) }}
+    )
+    {{ diff_sql(arg_dict) }};
+    {{ apply_diff_sql(arg_dict) }}
+{%- endmacro %}
+
+
+{#-
+    Ledgers: the query gives all rows of the subjects in scope. A subject that was claimed is
+    written whole; one that is here only because of the dates asked for is written on these dates
+    alone, and what differs on its other dates is noted as pending.
+-#}
+{% macro replace_subjects_sql(arg_dict) -%}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set source_rows = arg_dict['temp_relation'] -%}
+    {%- set subject = config.require('subject') -%}
+    {%- set column = config.get('subject_column') -%}
+    {%- set subjects = ref('outreach_scope_subjects') -%}
+    {%- set joins_subject %}
+        subjects.refresh_id = ops.current_refresh_id()
+        and subjects.grain = '{{ subject }}'
+        and subjects.tenant_id = rows_of.tenant_id
+        {%- if column %} and subjects.key = rows_of.{{ column }}{% endif %}
+    {%- endset -%}
+    create temporary table scope_diff on commit drop as
+    with existing as (
+        select rows_of.*
+        from {{ subjects }} as subjects
+        inner join {{ target }} as rows_of on {{ joins_subject }}
+        union all
+        select rows_of.*
+        from {{ source('ops', 'outreach_scope') }} as scope
+        inner join {{ target }} as rows_of
+            on
+                scope.tenant_id = rows_of.tenant_id
+                and rows_of.date >= scope.date_from
+                and rows_of.date < scope.date_to
+                and scope.dates @> rows_of.date
+        where not exists (select 1 from {{ subjects }} as subjects where {{ joins_subject }})
+    ),
+    diff as (
+        {{ diff_sql(arg_dict, [column] if column else []) }}
+    )
+    select
+        rows_of.*,
+        coalesce(subjects.whole, false) as whole,
+        subjects.tenant_id is null as is_gone,
+        rows_of.old_date is not null
+        and (coalesce(subjects.whole, false) or scope.dates @> rows_of.old_date) as may_delete,
+        rows_of.new_date is not null
+        and (coalesce(subjects.whole, false) or scope.dates @> rows_of.new_date) as may_insert
+    from diff as rows_of
+    inner join {{ source('ops', 'outreach_scope') }} as scope
+        on rows_of.tenant_id = scope.tenant_id
+    left join {{ subjects }} as subjects on {{ joins_subject }};
+
+    select ops.note_pending(
+        'outreach', array_agg(tenant_id), '{{ subject }}', array_agg({{ column or "''::text" }}),
+        'differs outside the dates of a backfill'
+    )
+    from scope_diff
+    where
+        (old_date is not null and not may_delete)
+        or (new_date is not null and not may_insert)
+        or (is_gone and {{ 'true' if column else 'false' }})
+        {%- if subject == 'campaign' %}
+        -- A new status shows in the campaign's later days too.
+        or not whole
+        {%- endif %};
+
+    -- A row that moved here from a date we must not write stays there until its subject's turn.
+    update scope_diff set may_insert = false
+    where may_insert and old_date is not null and not may_delete;
+    delete from scope_diff where not may_delete and not may_insert;
+
+    insert into {{ source('ops', 'outreach_touched') }} (
+        refresh_id, layer, tenant_id, date, {{ config.require('touched_columns') | join(', ') }}
+    )
+    select distinct
+        ops.current_refresh_id(),
+        '{{ config.require("layer") }}',
+        changed.tenant_id,
+        changed.date,
+        {{ config.require('touched_columns') | join(', ') }}
+    from (
+        select {{ columns_of('old_rows', ['tenant_id', 'date'] + config.require('touched_columns')) }}
+        from {{ target }} as old_rows
+        inner join scope_diff as diff on {{ same_key('old_rows', 'diff', arg_dict['unique_key']) }}
+        where diff.may_delete
+        union all
+        select {{ columns_of('new_rows', ['tenant_id', 'date'] + config.require('touched_columns')) }}
+        from {{ source_rows }} as new_rows
+        inner join scope_diff as diff on {{ same_key('new_rows', 'diff', arg_dict['unique_key']) }}
+        where diff.may_insert
+    ) as changed
+    inner join {{ source('ops', 'outreach_scope') }} as scope
+        on changed.tenant_id = scope.tenant_id
+    where not scope.dates @> changed.date;
+
+    update scope_diff set old_date = null where not may_delete;
+    update scope_diff set new_date = null where not may_insert;
+    {{ apply_diff_sql(arg_dict) }}
+{%- endmacro %}
+
+
+{#- Keys that differ between `existing` and the recomputed rows, with their dates on either side. -#}
+{% macro diff_sql(arg_dict, further=[]) -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    select
+        {%- for column in key %}
+        coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
+        {%- endfor %}
+        {%- for column in further if column not in key %}
+        coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
+        {%- endfor %}
+        old_rows.date as {{ 'old_date' }},
+        new_rows.date as new_date
+    from {{ arg_dict['temp_relation'] }} as new_rows
+    full join existing as old_rows
+        on {{ same_key('new_rows', 'old_rows', key) }}
+    where
+        new_rows.tenant_id is null
+        or old_rows.tenant_id is null
+        or ({{ columns_of('new_rows', columns) }})
+        is distinct from ({{ columns_of('old_rows', columns) }})
+{%- endmacro %}
+
+
+{#- Deletes, updates and inserts what scope_diff says, and logs how many rows that were. -#}
+{% macro apply_diff_sql(arg_dict) -%}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set source_rows = arg_dict['temp_relation'] -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    analyze scope_diff;
+
+    delete from {{ target }} as old_rows
+    using scope_diff as diff
+    where {{ same_key('old_rows', 'diff', key) }} and diff.new_date is null;
+
+    update {{ target }} as old_rows
+    set
+        {%- for column in columns if column not in key %}
+        {{ column }} = new_rows.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ source_rows }} as new_rows, scope_diff as diff
+    where
+        {{ same_key('new_rows', 'diff', key) }}
+        and {{ same_key('old_rows', 'diff', key) }}
+        and diff.old_date is not null
+        and diff.new_date is not null;
+
+    insert into {{ target }} ({{ columns | join(', ') }})
+    select {{ columns_of('new_rows', columns) }}
+    from {{ source_rows }} as new_rows
+    inner join scope_diff as diff on {{ same_key('new_rows', 'diff', key) }}
+    where diff.old_date is null;
+
+    select ops.log_model_rows(
+        '{{ this.identifier }}',
+        count(*) filter (where old_date is null),
+        count(*) filter (where old_date is not null and new_date is not null),
+        count(*) filter (where new_date is null)
+    )
+    from scope_diff
+{%- endmacro %}
+
+
+{% macro same_key(left, right, key) -%}
+    {%- for column in key %}{{ left }}.{{ column }} = {{ right }}.{{ column }}{{ ' and ' if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+
+{% macro columns_of(alias, columns) -%}
+    {%- for column in columns %}{{ alias }}.{{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+{%- endmacro %}

@@ -1,0 +1,138 @@
+{{ config(
+    materialized='incremental',
+    unique_key=['tenant_id', 'message_id', 'activity_id'],
+    subject='message',
+    subject_column='message_id',
+    layer='activity',
+    touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
+    pre_hook="{{ enter_refresh('outreach') }}",
+    indexes=[{'columns': ['tenant_id', 'date']}]
+) }}
+
+-- Every source row of the messages in scope, once, with what became of it.
+with subjects as (
+    select tenant_id, key as message_id
+    from {{ ref('outreach_scope_subjects') }}
+    where refresh_id = ops.current_refresh_id() and grain = 'message'
+),
+
+tenants as (
+    select * from {{ ref('stg_outreach__tenants') }}
+),
+
+messages as (
+    select messages.*
+    from {{ ref('stg_outreach__messages') }} as messages
+    inner join subjects
+        on
+            messages.tenant_id = subjects.tenant_id
+            and messages.message_id = subjects.message_id
+),
+
+inbound_messages as (
+    select inbound_messages.*
+    from {{ ref('stg_outreach__inbound_messages') }} as inbound_messages
+    inner join subjects
+        on
+            inbound_messages.tenant_id = subjects.tenant_id
+            and subjects.message_id = 'inbound/' || inbound_messages.inbound_id
+),
+
+judged_events as (
+    {{ judged_message_events('subjects') }}
+),
+
+events as (
+    {{ outreach_event_features('judged_events') }}
+),
+
+event_summary as (
+    select
+        tenant_id,
+        message_id,
+        min(occurred_at) filter (
+            where kind in ('delivered', 'open', 'click', 'bounce')
+        ) as first_proof_of_sending_at,
+        count(*) as counted_events
+    from events
+    where verdict = 'counted'
+    group by tenant_id, message_id
+),
+
+sendings as (
+    {{ outreach_sendings('messages', 'event_summary') }}
+),
+
+replies as (
+    select
+        tenant_id,
+        'inbound/' || inbound_id as message_id,
+        'inbound' as activity_id,
+        'reply' as kind,
+        occurred_at,
+        ingested_at,
+        coalesce(campaign_id, '__none__') as campaign_id,
+        coalesce(contact_id, '__none__') as contact_id,
+        channel,
+        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
+    from inbound_messages
+),
+
+activities as (
+    select
+        tenant_id, message_id, activity_id, verdict, reason, kind, occurred_at, ingested_at,
+        campaign_id, contact_id, channel,
+        is_first, is_first_human, is_first_engagement, is_machine, is_block, false as is_trackable
+    from events
+
+    union all
+
+    select
+        tenant_id, message_id, activity_id,
+        case when reason is null then 'counted' else 'quarantined' end as verdict,
+        reason, kind, occurred_at, ingested_at,
+        campaign_id, contact_id, channel,
+        true as is_first, false as is_first_human, false as is_first_engagement,
+        false as is_machine, false as is_block, is_trackable
+    from sendings
+
+    union all
+
+    select
+        tenant_id, message_id, activity_id,
+        case when reason is null then 'counted' else 'quarantined' end as verdict,
+        reason, kind, occurred_at, ingested_at,
+        campaign_id, contact_id, channel,
+        true as is_first, false as is_first_human, false as is_first_engagement,
+        false as is_machine, false as is_block, false as is_trackable
+    from replies
+)
+
+select
+    activities.tenant_id,
+    activities.message_id,
+    activities.activity_id,
+    activities.verdict,
+    activities.reason,
+    activities.kind,
+    activities.occurred_at,
+    -- a time that cannot be is filed under the day it came in
+    (
+        case when activities.reason in ('before_min_event_date', 'too_far_in_future')
+            then activities.ingested_at else activities.occurred_at end
+        at time zone tenants.timezone
+    )::date as date,
+    date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
+    activities.campaign_id,
+    activities.contact_id,
+    activities.channel,
+    activities.is_first,
+    activities.is_first_human,
+    activities.is_first_engagement,
+    activities.is_machine,
+    activities.is_block,
+    activities.is_trackable,
+    activities.ingested_at
+from activities
+inner join tenants
+    on activities.tenant_id = tenants.tenant_id

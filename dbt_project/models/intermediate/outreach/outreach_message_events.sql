@@ -1,0 +1,20 @@
+{{ config(materialized='view') }}
+
+-- Tenant, campaign, contact and channel of an event are those of its message.
+with events as (
+    select * from {{ ref('stg_outreach__events') }}
+),
+
+messages as (
+    select * from {{ ref('stg_outreach__messages') }}
+)
+
+select
+    messages.tenant_id,
+    messages.campaign_id,
+    messages.contact_id,
+    messages.channel,
+    events.*
+from events
+inner join messages
+    on events.message_id = messages.message_id

@@ -1,0 +1,188 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ enter_refresh('outreach') }}",
+    post_hook="analyze {{ this }}"
+) }}
+
+-- What this refresh recomputes: subjects that were claimed, and those with source rows on the
+-- dates it replaces whole.
+with recursive scope as (
+    select
+        scope.*,
+        lower_inf(scope.dates) and upper_inf(scope.dates) as whole,
+        tenants.timezone
+    from {{ source('ops', 'outreach_scope') }} as scope
+    left join {{ ref('stg_outreach__tenants') }} as tenants
+        on scope.tenant_id = tenants.tenant_id
+),
+
+claims as (
+    select * from {{ source('ops', 'outreach_claim') }}
+),
+
+messages as (
+    select * from {{ ref('stg_outreach__messages') }}
+),
+
+message_events as (
+    select * from {{ ref('outreach_message_events') }}
+),
+
+inbound_messages as (
+    select * from {{ ref('stg_outreach__inbound_messages') }}
+),
+
+transitions as (
+    select * from {{ ref('stg_outreach__transitions') }}
+),
+
+message_candidates as (
+    select
+        tenant_id,
+        key as message_id,
+        true as whole
+    from claims
+    where grain = 'message'
+
+    union all
+
+    select
+        messages.tenant_id,
+        messages.message_id,
+        scope.whole
+    from messages
+    inner join scope
+        on messages.tenant_id = scope.tenant_id
+    where
+        scope.whole
+        or scope.dates @> (messages.sent_at at time zone scope.timezone)::date
+        or (
+            messages.state = 'failed'
+            and scope.dates @> (messages.failed_at at time zone scope.timezone)::date
+        )
+
+    union all
+
+    select
+        message_events.tenant_id,
+        message_events.message_id,
+        false as whole
+    from message_events
+    inner join scope
+        on message_events.tenant_id = scope.tenant_id
+    where
+        not scope.whole
+        and message_events.occurred_watermark >= scope.date_from - interval '1 day'
+        and message_events.occurred_watermark < scope.date_to + interval '1 day'
+        and scope.dates @> (message_events.occurred_at at time zone scope.timezone)::date
+
+    union all
+
+    select
+        inbound_messages.tenant_id,
+        'inbound/' || inbound_messages.inbound_id as message_id,
+        scope.whole
+    from inbound_messages
+    inner join scope
+        on inbound_messages.tenant_id = scope.tenant_id
+    where scope.dates @> (inbound_messages.occurred_at at time zone scope.timezone)::date
+),
+
+-- Copies of one provider event may hang on several messages: these are judged together.
+message_closure as (
+    select
+        tenant_id,
+        message_id,
+        bool_or(whole) as whole
+    from message_candidates
+    group by tenant_id, message_id
+
+    union
+
+    select
+        copies.tenant_id,
+        copies.message_id,
+        subjects.whole
+    from message_closure as subjects
+    inner join scope
+        on
+            subjects.tenant_id = scope.tenant_id
+            and not scope.whole
+    inner join message_events as originals
+        on subjects.message_id = originals.message_id
+    inner join message_events as copies
+        on
+            originals.provider_event_id = copies.provider_event_id
+            and originals.tenant_id = copies.tenant_id
+            and originals.message_id <> copies.message_id
+),
+
+campaign_candidates as (
+    select
+        tenant_id,
+        key as campaign_id,
+        true as whole
+    from claims
+    where grain = 'campaign'
+
+    union all
+
+    select
+        transitions.tenant_id,
+        transitions.campaign_id,
+        scope.whole
+    from transitions
+    inner join scope
+        on transitions.tenant_id = scope.tenant_id
+    where
+        scope.whole
+        or scope.dates @> (transitions.occurred_at at time zone scope.timezone)::date
+),
+
+-- Opt-outs follow from all that is known of an address; the tenant's are recomputed together.
+optout_candidates as (
+    select
+        scope.tenant_id,
+        scope.whole or exists (
+            select 1 from claims
+            where scope.tenant_id = claims.tenant_id and claims.grain in ('message', 'optouts')
+        ) as whole
+    from scope
+),
+
+subjects as (
+    select
+        tenant_id,
+        'message' as grain,
+        message_id as key,
+        whole
+    from message_closure
+
+    union all
+
+    select
+        tenant_id,
+        'campaign' as grain,
+        campaign_id as key,
+        whole
+    from campaign_candidates
+
+    union all
+
+    select
+        tenant_id,
+        'optouts' as grain,
+        '' as key,
+        whole
+    from optout_candidates
+)
+
+select
+    ops.current_refresh_id() as refresh_id,
+    tenant_id,
+    grain,
+    key,
+    bool_or(whole) as whole
+from subjects
+group by tenant_id, grain, key

@@ -1,0 +1,74 @@
+{{ config(
+    materialized='incremental',
+    unique_key=['tenant_id', 'campaign_id', 'date'],
+    scope_keys=['campaign_id'],
+    scope_layers=['activity', 'transition'],
+    pre_hook=["{{ enter_refresh('outreach') }}", "{{ touch_later_days_of_campaigns() }}"],
+    indexes=[{'columns': ['tenant_id', 'date']}]
+) }}
+
+with activities as (
+    {{ outreach_activities_in_scope(['campaign_id'], ['activity', 'transition']) }}
+),
+
+transitions as (
+    {{ rows_in_scope(ref('outreach_transition_ledger'), ['campaign_id'], ['activity', 'transition']) }}
+),
+
+counts as (
+    select
+        tenant_id,
+        campaign_id,
+        date,
+        {{ outreach_metric_counts() }}
+    from activities
+    group by tenant_id, campaign_id, date
+),
+
+lifecycle as (
+    select
+        tenant_id,
+        campaign_id,
+        date,
+        count(*) as transitions,
+        count(*) filter (where to_status = 'active') as activated,
+        count(*) filter (where to_status = 'paused') as paused,
+        count(*) filter (where to_status = 'completed') as completed,
+        count(*) filter (where to_status = 'stopped') as stopped,
+        count(*) filter (where to_status = 'error') as errored
+    from transitions
+    group by tenant_id, campaign_id, date
+),
+
+combined as (
+    select
+        tenant_id,
+        campaign_id,
+        date,
+        {%- for metric in outreach_metrics() %}
+        coalesce(counts.{{ metric }}, 0) as {{ metric }},
+        {%- endfor %}
+        coalesce(lifecycle.transitions, 0) as transitions,
+        coalesce(lifecycle.activated, 0) as activated,
+        coalesce(lifecycle.paused, 0) as paused,
+        coalesce(lifecycle.completed, 0) as completed,
+        coalesce(lifecycle.stopped, 0) as stopped,
+        coalesce(lifecycle.errored, 0) as errored
+    from counts
+    full join lifecycle using (tenant_id, campaign_id, date)
+)
+
+select
+    combined.*,
+    (
+        select ledger.to_status
+        from {{ ref('outreach_transition_ledger') }} as ledger
+        where
+            combined.tenant_id = ledger.tenant_id
+            and combined.campaign_id = ledger.campaign_id
+            and ledger.date <= combined.date
+        order by ledger.occurred_at desc, ledger.ingested_at desc, ledger.transition_id desc
+        limit 1
+    ) as status_at_close
+from combined
+where {{ outreach_any_metric() }} or transitions > 0

@@ -1,0 +1,28 @@
+with inbound_messages as (
+    {{ optional_source('outreach', 'inbound_messages', {
+        'id': 'text',
+        'tenant_id': 'text',
+        'campaign_id': 'text',
+        'contact_id': 'text',
+        'channel': 'text',
+        'received_at': 'timestamp',
+        'updated_at': 'timestamp'
+    }) }}
+)
+
+select
+    -- ids
+    id as inbound_id,
+    tenant_id,
+    campaign_id,
+    contact_id,
+
+    -- attributes
+    channel::text as channel,
+
+    -- timestamps
+    {{ to_utc('received_at') }} as occurred_at,
+    received_at as occurred_watermark,
+    {{ to_utc('updated_at') }} as ingested_at,
+    updated_at as ingest_watermark
+from inbound_messages

@@ -1,0 +1,16 @@
+select
+    -- ids
+    id as transition_id,
+    tenant_id,
+    campaign_id,
+
+    -- attributes
+    from_status::text as from_status,
+    to_status::text as to_status,
+    reason,
+
+    -- timestamps
+    {{ to_utc('occurred_at') }} as occurred_at,
+    {{ to_utc('created_at') }} as ingested_at,
+    created_at as ingest_watermark
+from {{ source('outreach', 'campaign_transitions') }}

@@ -1,0 +1,27 @@
+with unsubscribes as (
+    {{ optional_source('outreach', 'contact_unsubscribes', {
+        'id': 'text',
+        'tenant_id': 'text',
+        'channel': 'text',
+        'channel_value': 'text',
+        'campaign_id': 'text',
+        'unsubscribed_at': 'timestamp',
+        'created_at': 'timestamp'
+    }) }}
+)
+
+select
+    -- ids
+    id as unsubscribe_id,
+    tenant_id,
+    campaign_id,
+
+    -- attributes
+    channel,
+    lower(trim(channel_value)) as address,
+
+    -- timestamps
+    {{ to_utc('unsubscribed_at') }} as occurred_at,
+    {{ to_utc('created_at') }} as ingested_at,
+    created_at as ingest_watermark
+from unsubscribes

@@ -1,0 +1,165 @@
+"""Runs dbt inside this process, on a manifest that is parsed once and kept.
+
+dbt is a program of its own: this module turns a command into a list of node results and knows
+nothing of what the models mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from orchestration.errors import RefreshError
+from orchestration.settings import DBT_PROJECT_DIR, Settings
+
+_PARSED_FOLDERS = ("models", "macros", "seeds", "tests", "snapshots", "analyses")
+_PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles.yml")
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node. ``seconds`` is execution time; ``failures`` counts a test's rows."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    message: str
+    failures: int | None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status in ("success", "pass", "warn")
+
+
+NodeListener = Callable[[str, int, int], None]
+"""Called with (node name, nodes done, nodes in all) as nodes finish."""
+
+
+class DbtProject:
+    """The dbt project with its parsed manifest, kept in ``home/dbt`` under the hash of its files."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.home / "dbt" / self._content_hash()
+
+    @property
+    def manifest_path(self) -> Path:
+        """``manifest.json`` of the current project files; parsed when it is not there yet."""
+        path = self._folder / "manifest.json"
+        if not path.exists():
+            self._parse()
+        return path
+
+    def run(
+        self, arguments: Sequence[str], *, on_node: NodeListener | None = None
+    ) -> list[NodeResult]:
+        """Run a dbt command such as ``["build", "--selector", "rollups"]``.
+
+        Connects where libpq's environment says. Raises ``RefreshError`` when dbt cannot run at
+        all; nodes that fail are results, not errors.
+        """
+        from dbt.cli.main import dbtRunner
+
+        manifest = self._load_manifest()
+        with tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target:
+            outcome = dbtRunner(manifest=manifest, callbacks=[_node_callback(on_node)]).invoke(
+                [*arguments, *self._global_flags(), "--target-path", target]
+            )
+        if outcome.exception is not None:
+            raise RefreshError(f"dbt {arguments[0]}: {outcome.exception}")
+        results = getattr(outcome.result, "results", None) or []
+        return [_node_result(result) for result in results]
+
+    def _global_flags(self) -> list[str]:
+        return [
+            "--project-dir", str(DBT_PROJECT_DIR),
+            "--profiles-dir", str(DBT_PROJECT_DIR),
+            "--threads", str(self._settings.threads),
+            "--log-path", str(self._settings.home / "logs"),
+            "--quiet", "--no-print", "--no-use-colors", "--no-write-json",
+        ]  # fmt: skip
+
+    def _load_manifest(self) -> Any:
+        from dbt.contracts.graph.manifest import Manifest
+
+        path = self._folder / "partial_parse.msgpack"
+        if not path.exists():
+            self._parse()
+        return Manifest.from_msgpack(path.read_bytes())
+
+    def _parse(self) -> None:
+        from dbt.cli.main import dbtRunner
+
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder.parent / "parse.lock"):
+            if (self._folder / "manifest.json").exists():
+                return
+            with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix="parse-") as target:
+                outcome = dbtRunner().invoke(
+                    [
+                        "parse", "--project-dir", str(DBT_PROJECT_DIR),
+                        "--profiles-dir", str(DBT_PROJECT_DIR), "--target-path", target,
+                        "--log-path", str(self._settings.home / "logs"), "--quiet",
+                    ]  # fmt: skip
+                )
+                if not outcome.success:
+                    raise RefreshError(f"dbt parse: {outcome.exception}")
+                self._folder.mkdir(exist_ok=True)
+                for name in ("partial_parse.msgpack", "manifest.json"):
+                    os.replace(Path(target) / name, self._folder / name)
+
+    def _content_hash(self) -> str:
+        digest = hashlib.sha256()
+        digest.update(version("dbt-core").encode())
+        digest.update(version("dbt-postgres").encode())
+        digest.update(self._settings.outreach_schema.encode())
+        files = [DBT_PROJECT_DIR / name for name in _PARSED_FILES]
+        for folder in _PARSED_FOLDERS:
+            files += sorted(path for path in (DBT_PROJECT_DIR / folder).rglob("*") if path.is_file())
+        for path in files:
+            digest.update(str(path.relative_to(DBT_PROJECT_DIR)).encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def dbt_project(settings: Settings) -> DbtProject:
+    """The dbt project of these settings, hashed once per process."""
+    os.environ["ROLLUPS_OUTREACH_SCHEMA"] = settings.outreach_schema
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    return DbtProject(settings)
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        resource_type=str(result.node.resource_type),
+        status=str(result.status),
+        seconds=float(result.execution_time or 0),
+        message=" ".join(str(result.message or "").split()),
+        failures=result.failures,
+    )
+
+
+def _node_callback(on_node: NodeListener | None) -> Callable[[Any], None]:
+    progress = {"done": 0}
+
+    def listen(event: Any) -> None:
+        if on_node is None or event.info.name not in ("LogModelResult", "LogTestResult", "LogSeedResult"):
+            return
+        progress["done"] += 1
+        on_node(event.data.node_info.node_name, progress["done"], int(event.data.total))
+
+    return listen

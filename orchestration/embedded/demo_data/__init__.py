@@ -1,0 +1,21 @@
+"""Sample data for the outreach source tables: a few tenants' mail, with all its oddities.
+
+The source keeps no time zone per tenant; the zones chosen here are in
+:attr:`DemoDataSummary.tenant_timezones`, for the caller to store.
+"""
+
+from orchestration.embedded.demo_data.load import (
+    DemoDataSummary,
+    create_source_tables,
+    generate,
+    source_tables_exist,
+)
+from orchestration.embedded.demo_data.plan import DemoDataPlan
+
+__all__ = [
+    "DemoDataPlan",
+    "DemoDataSummary",
+    "create_source_tables",
+    "generate",
+    "source_tables_exist",
+]

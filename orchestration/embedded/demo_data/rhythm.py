@@ -1,0 +1,75 @@
+"""The daily and weekly rhythm of people, in the local time of their zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestration.embedded.demo_data.copy_text import Ints
+
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+_SLOT = HOUR // 4  # zones differ by quarters of an hour
+
+# How busy each local hour is; a day's mean is close to 1.
+_BUSY = np.array([0.05] * 6 + [0.2, 0.6, 1.4, 2.4, 2.6, 2.3, 1.5, 1.9, 2.2, 2.0, 1.6, 1.2])
+_BUSY = np.append(_BUSY, [0.8, 0.6, 0.5, 0.4, 0.2, 0.1])
+_WEEKEND = 0.15
+
+
+class Rhythm:
+    """Turns shares of a period and waiting times into instants that follow office hours.
+
+    Instants are integer microseconds since 1970 in UTC. ``zones`` are IANA names; other
+    methods take for each row the position of its zone in that list.
+    """
+
+    def __init__(self, zones: Sequence[str], start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self._edges = np.append(np.arange(0, end - start, _SLOT), end - start).astype(float)
+        lengths = np.diff(self._edges) / HOUR
+        self._busy_hours = []
+        for zone in zones:
+            hours = np.cumsum(_busyness(zone, start, len(lengths)) * lengths)
+            self._busy_hours.append(np.append(0.0, hours))
+
+    def at(self, zone: Ints, share: NDArray[np.float64]) -> Ints:
+        """The instants at which the given shares (0 to 1) of all activity are done."""
+        micros = np.empty(len(share))
+        for index in np.unique(zone):
+            rows = zone == index
+            busy = self._busy_hours[index]
+            micros[rows] = np.interp(share[rows] * busy[-1], busy, self._edges)
+        return self.start + micros.astype(np.int64)
+
+    def later(self, zone: Ints, since: Ints, hours: NDArray[np.float64]) -> Ints:
+        """``since`` plus a wait in busy hours: a wait of one hour takes longer at night."""
+        micros = np.empty(len(since))
+        offsets = (since - self.start).astype(float)
+        for index in np.unique(zone):
+            rows = zone == index
+            busy = self._busy_hours[index]
+            target = np.interp(offsets[rows], self._edges, busy) + hours[rows]
+            beyond = np.maximum(target - busy[-1], 0) * HOUR
+            micros[rows] = np.interp(target, busy, self._edges) + beyond
+        return np.maximum(self.start + micros.astype(np.int64), since)
+
+
+def _busyness(zone: str, start: int, slots: int) -> NDArray[np.float64]:
+    """How busy each quarter of an hour from ``start`` on is in the zone's local time."""
+    seconds = start // SECOND + np.arange(slots, dtype=np.int64) * (_SLOT // SECOND)
+    info = ZoneInfo(zone)
+    offsets = [_offset(second, info) for second in seconds[::4].tolist()]
+    local = seconds + np.repeat(offsets, 4)[:slots] + _SLOT // SECOND // 2
+    weekday = (local // 86_400 + 3) % 7  # 1970-01-01 was a Thursday
+    return _BUSY[local // 3_600 % 24] * np.where(weekday >= 5, _WEEKEND, 1.0)
+
+
+def _offset(second: int, zone: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(second, zone).utcoffset()
+    return int(offset.total_seconds()) if offset else 0

@@ -1,0 +1,129 @@
+"""Every setting, in one place. Each is an environment variable with the prefix ``ROLLUPS_``."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from orchestration.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+
+FAMILIES = ("outreach",)
+
+_SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
+
+
+class Settings(BaseSettings):
+    """Settings read from ``ROLLUPS_*`` environment variables.
+
+    Raises :class:`~orchestration.errors.SettingsError` (through :func:`load_settings`) with the
+    variable, the value and what is allowed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ROLLUPS_", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL 15+ to use, as postgresql://user:password@host:port/database. "
+        "Empty: an embedded server is started.",
+    )
+    home: Path = Field(
+        default=PROJECT_ROOT / ".rollups",
+        description="Folder for the embedded database, the Dagster home and caches.",
+    )
+    pg_bin: Path | None = Field(
+        default=None, description="Folder with another PostgreSQL's binaries for the embedded server."
+    )
+    pg_port: int | None = Field(
+        default=None, ge=1024, le=65535, description="Port of the embedded server; default: a free one."
+    )
+    families: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=FAMILIES, description=f"Families to run, separated by commas: {', '.join(FAMILIES)}."
+    )
+    outreach_schema: str = Field(
+        default="dripiq_app", description="Schema of the outreach source tables."
+    )
+    support_schema: str = Field(default="public", description="Schema of the support source tables.")
+    change_capture: Literal["watermark"] = Field(
+        default="watermark", description="How changed source rows are found: watermark."
+    )
+    delete_policy: Literal["restate"] = Field(
+        default="restate", description="What deleted source rows do to the rollups: restate."
+    )
+    capture_overlap_seconds: int = Field(
+        default=900,
+        ge=0,
+        le=86_400,
+        description="How far behind the watermark source rows are read again (covers clock skew).",
+    )
+    start_date: date | None = Field(
+        default=None, description="First partition (YYYY-MM-DD); default: found in the source."
+    )
+    min_event_date: date = Field(
+        default=date(2000, 1, 1), description="Activity before this date is quarantined."
+    )
+    threads: int = Field(default=2, ge=1, le=32, description="dbt threads.")
+    web_port: int = Field(default=3000, ge=1024, le=65535, description="Port of the Dagster UI.")
+    chromium: Path | None = Field(
+        default=None, description="Chromium or Chrome for the browser tests."
+    )
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _split_families(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        unknown = [name for name in names if name not in FAMILIES]
+        if unknown or not names:
+            raise ValueError(f"{', '.join(unknown) or 'empty'}: use one or more of {', '.join(FAMILIES)}")
+        return names
+
+    @field_validator("outreach_schema", "support_schema")
+    @classmethod
+    def _check_schema_name(cls, value: str) -> str:
+        if not _SCHEMA_NAME.fullmatch(value):
+            raise ValueError("a schema name has letters, digits and underscores only, at most 63")
+        return value
+
+    @field_validator("database_url", "pg_bin", "pg_port", "start_date", "chromium", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("postgresql://", "postgres://")
+        ):
+            raise ValueError("use postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("min_event_date", "start_date")
+    @classmethod
+    def _check_date(cls, value: date | None) -> date | None:
+        if value is not None and value > date.today() + timedelta(days=1):
+            raise ValueError("the date lies in the future")
+        return value
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the settings once per process; a wrong one raises ``SettingsError`` naming the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = "ROLLUPS_" + str(first["loc"][0]).upper()
+        given = "" if name == "ROLLUPS_DATABASE_URL" else f"={first['input']!r}"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"{name}{given}: {reason}") from None

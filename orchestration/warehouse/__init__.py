@@ -1,0 +1,1 @@
+"""Everything that talks to PostgreSQL from Python: connections, bootstrap, the refresh, checks."""

@@ -1,0 +1,151 @@
+"""``rollups init``: schemas, operational tables, functions, models, roles. May be run again at any time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from orchestration.dbt_runner import NodeResult, dbt_project
+from orchestration.errors import DatabaseError, InputError, RefreshError
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect, describe, one_line, refresh_environment
+from orchestration.warehouse.source_contract import require_source
+
+SQL_FOLDER = Path(__file__).parent / "sql"
+READER_ROLE = "rollups_reader"
+
+Progress = Callable[[str], None]
+
+_DEPLOY_STEPS = (
+    ("seeds of rules", ["seed"]),
+    ("views over the source", ["run", "--selector", "source_views"]),
+    ("ledgers and rollups", ["run", "--selector", "rollups"]),
+    ("public views", ["run", "--selector", "public_views"]),
+)
+
+
+def initialise(settings: Settings, url: str, progress: Progress = lambda step: None) -> None:
+    """Bring the database to this version of the project; nothing is written if the source is unfit.
+
+    Raises ``SourceContractError``, ``DatabaseError`` (rights) or ``RefreshError`` (dbt).
+    """
+    with connect(url, application="rollups init") as connection:
+        progress("checking the source tables")
+        for family in settings.families:
+            require_source(connection, settings, family)
+        _require_create_right(connection, url)
+        progress("operational tables")
+        with _deploy_lock(connection):
+            _migrate(connection)
+            write_config(connection, settings)
+            _deploy_models(settings, url, progress)
+            progress("roles and rights")
+            _grant_reader(connection)
+
+
+def require_initialised(connection: psycopg.Connection) -> None:
+    """Raise ``InputError`` unless ``rollups init`` has been run on this database."""
+    row = connection.execute("select to_regclass('analytics.metrics_tenant_daily')").fetchone()
+    if row is None or row[0] is None:
+        raise InputError("this database has no rollups yet: run `rollups init` first")
+
+
+def write_config(connection: psycopg.Connection, settings: Settings) -> None:
+    """Write the settings that SQL reads. Idempotent; every refresh calls it."""
+    values = {
+        "families": ",".join(settings.families),
+        "min_event_date": settings.min_event_date.isoformat(),
+        "capture_overlap_seconds": str(settings.capture_overlap_seconds),
+    }
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.config (name, value) values (%s, %s)"
+            " on conflict (name) do update set value = excluded.value"
+            " where config.value <> excluded.value",
+            list(values.items()),
+        )
+
+
+def _require_create_right(connection: psycopg.Connection, url: str) -> None:
+    row = connection.execute(
+        "select has_database_privilege(current_database(), 'create'),"
+        " current_setting('transaction_read_only') = 'on'"
+    ).fetchone()
+    if row is None or not row[0] or row[1]:
+        raise DatabaseError(
+            f"{describe(url)}: this role cannot create schemas here;"
+            " grant create on the database to it, or use another role"
+        )
+
+
+@contextmanager
+def _deploy_lock(connection: psycopg.Connection):
+    connection.execute("select pg_advisory_lock(hashtextextended('rollups deploy', 0))")
+    try:
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock(hashtextextended('rollups deploy', 0))")
+
+
+def _migrate(connection: psycopg.Connection) -> None:
+    """Apply the numbered migrations that are missing, then create all functions anew."""
+    try:
+        with connection.transaction():
+            connection.execute("create schema if not exists ops")
+            connection.execute(
+                "create table if not exists ops.migration"
+                " (version text primary key, applied_at timestamptz not null default now())"
+            )
+            applied = {row[0] for row in connection.execute("select version from ops.migration")}
+            for path in sorted(SQL_FOLDER.glob("[0-9]*.sql")):
+                if path.stem not in applied:
+                    connection.execute(path.read_bytes())
+                    connection.execute("insert into ops.migration (version) values (%s)", [path.stem])
+            connection.execute((SQL_FOLDER / "functions.sql").read_bytes())
+    except psycopg.Error as error:
+        raise DatabaseError(f"rollups init: {one_line(error)}") from error
+
+
+def _deploy_models(settings: Settings, url: str, progress: Progress) -> None:
+    # A refresh id without a scope: incremental models are created empty and existing ones keep
+    # every row.
+    os.environ["ROLLUPS_DEPLOY"] = "1"
+    try:
+        with refresh_environment(url, uuid4()):
+            for label, arguments in _DEPLOY_STEPS:
+                progress(label)
+                _require_success(label, dbt_project(settings).run(arguments))
+    finally:
+        del os.environ["ROLLUPS_DEPLOY"]
+
+
+def _require_success(label: str, results: list[NodeResult]) -> None:
+    failed = [result for result in results if not result.succeeded]
+    if failed:
+        raise RefreshError(f"{label}: {failed[0].name}: {failed[0].message}")
+
+
+def _grant_reader(connection: psycopg.Connection) -> None:
+    """A role for people who read: SELECT on ``analytics`` and ``report``, nothing else."""
+    may_create = connection.execute(
+        "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
+    ).fetchone()
+    exists = connection.execute(
+        "select 1 from pg_roles where rolname = %s", [READER_ROLE]
+    ).fetchone()
+    if not exists:
+        if may_create is None or not may_create[0]:
+            return
+        connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
+    for statement in (
+        "grant usage on schema analytics, report to {}",
+        "grant select on all tables in schema analytics to {}",
+        "alter default privileges in schema analytics grant select on tables to {}",
+    ):
+        connection.execute(sql.SQL(statement).format(sql.Identifier(READER_ROLE)))

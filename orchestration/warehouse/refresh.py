@@ -1,0 +1,219 @@
+"""The refresh: one path for the hourly run, a backfill, the command line and a change of zone.
+
+begin -> capture -> lock -> claim -> dbt -> (before_complete) -> complete. Work is struck from
+``ops.pending`` only at the very end; a crash anywhere leaves it pending.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import psycopg
+
+from orchestration.dbt_runner import NodeListener, NodeResult, dbt_project
+from orchestration.errors import DatabaseError, RefreshError
+from orchestration.settings import Settings
+from orchestration.warehouse.bootstrap import require_initialised, write_config
+from orchestration.warehouse.connection import connect, one_line, refresh_environment
+from orchestration.warehouse.tenants import Partition
+
+LOCK_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class RefreshOutcome:
+    """What a refresh did. ``partitions`` are those it rebuilt, ``nodes`` dbt's results."""
+
+    refresh_id: UUID
+    family: str
+    trigger: str
+    partitions: list[Partition] = field(default_factory=list)
+    nodes: list[NodeResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def had_work(self) -> bool:
+        return bool(self.nodes)
+
+
+BeforeComplete = Callable[[psycopg.Connection, RefreshOutcome], None]
+"""Called when every model has succeeded and before pending work is struck; may raise to stop it."""
+
+
+@dataclass(frozen=True)
+class RefreshRequest:
+    """Which work a refresh takes: what is pending (of some tenants), or chosen partitions."""
+
+    family: str
+    trigger: str
+    tenant_ids: tuple[str, ...] | None = None
+    partitions: tuple[Partition, ...] | None = None
+
+
+def refresh(
+    settings: Settings,
+    url: str,
+    request: RefreshRequest,
+    *,
+    on_node: NodeListener | None = None,
+    on_wait: Callable[[list[str]], None] | None = None,
+    before_complete: BeforeComplete | None = None,
+) -> RefreshOutcome:
+    """Refresh what the request takes and return what was done.
+
+    Raises ``RefreshError`` (a model failed: the work stays pending), ``DatabaseError`` or
+    ``InputError``. Waits while another refresh holds one of the tenants, telling ``on_wait`` which.
+    """
+    started = time.monotonic()
+    outcome = RefreshOutcome(uuid4(), request.family, request.trigger)
+    with connect(url, application="rollups refresh") as connection:
+        require_initialised(connection)
+        write_config(connection, settings)
+        if not _begin_and_claim(connection, request, outcome.refresh_id, on_wait):
+            _complete(connection, outcome)
+            return outcome
+        try:
+            outcome.nodes.extend(_run_models(settings, url, outcome, on_node))
+            outcome.partitions.extend(_rebuilt_partitions(connection, outcome))
+            if before_complete is not None:
+                before_complete(connection, outcome)
+            _complete(connection, outcome)
+        except BaseException as error:
+            _fail(connection, outcome, error)
+            raise
+    object.__setattr__(outcome, "seconds", time.monotonic() - started)
+    return outcome
+
+
+def partition_rows(
+    connection: psycopg.Connection, outcome: RefreshOutcome, relation: str
+) -> dict[Partition, int]:
+    """Rows that a relation has in each partition a refresh rebuilt; before it completes."""
+    rows = connection.execute(
+        "select tenant_id, date, row_count from ops.partition_rows(%s, %s, %s::regclass)",
+        [outcome.refresh_id, outcome.family, relation],
+    )
+    return {Partition(tenant_id, day): count for tenant_id, day, count in rows}
+
+
+def _begin_and_claim(
+    connection: psycopg.Connection,
+    request: RefreshRequest,
+    refresh_id: UUID,
+    on_wait: Callable[[list[str]], None] | None,
+) -> int:
+    """Log the start, capture changes, lock the tenants, claim the work; number of tenants in scope."""
+    connection.execute("select ops.hold_refresh(%s)", [refresh_id])
+    connection.execute(
+        "select ops.begin_refresh(%s, %s, %s)", [refresh_id, request.family, request.trigger]
+    )
+    if request.partitions is not None:
+        tenant_ids = sorted({partition.tenant_id for partition in request.partitions})
+    else:
+        connection.execute("select ops.capture(%s)", [request.family])
+        tenant_ids = _tenants_with_work(connection, request)
+    _lock_tenants(connection, request.family, tenant_ids, on_wait)
+    if request.partitions is not None:
+        claim = connection.execute(
+            "select ops.claim_partitions(%s, %s, %s, %s, %s)",
+            [
+                refresh_id,
+                request.family,
+                [partition.tenant_id for partition in request.partitions],
+                [partition.date for partition in request.partitions],
+                request.trigger,
+            ],
+        )
+    else:
+        claim = connection.execute(
+            "select ops.claim_pending(%s, %s, %s)", [refresh_id, request.family, tenant_ids]
+        )
+    row = claim.fetchone()
+    return row[0] if row else 0
+
+
+def _tenants_with_work(connection: psycopg.Connection, request: RefreshRequest) -> list[str]:
+    rows = connection.execute(
+        "select distinct tenant_id from ops.pending"
+        " where family = %s and (%s::text[] is null or tenant_id = any(%s)) order by 1",
+        [request.family, request.tenant_ids and list(request.tenant_ids), list(request.tenant_ids or ())],
+    )
+    return [row[0] for row in rows]
+
+
+def _lock_tenants(
+    connection: psycopg.Connection,
+    family: str,
+    tenant_ids: Sequence[str],
+    on_wait: Callable[[list[str]], None] | None,
+) -> None:
+    # All or nothing: what was obtained is given back before waiting, so two can never block
+    # each other.
+    told = False
+    while True:
+        busy = [
+            row[0]
+            for row in connection.execute(
+                "select tenant_id from ops.try_lock_tenants(%s, %s)", [family, list(tenant_ids)]
+            )
+        ]
+        if not busy:
+            return
+        connection.execute(
+            "select ops.unlock_tenants(%s, %s)",
+            [family, [tenant_id for tenant_id in tenant_ids if tenant_id not in busy]],
+        )
+        if on_wait is not None and not told:
+            on_wait(busy)
+            told = True
+        time.sleep(LOCK_POLL_SECONDS)
+
+
+def _run_models(
+    settings: Settings, url: str, outcome: RefreshOutcome, on_node: NodeListener | None
+) -> list[NodeResult]:
+    selection = ["build", "--select", f"tag:{outcome.family},config.materialized:incremental"]
+    with refresh_environment(url, outcome.refresh_id):
+        results = dbt_project(settings).run(selection, on_node=on_node)
+    failed = [result for result in results if not result.succeeded]
+    models = [result for result in failed if result.resource_type == "model"]
+    if failed:
+        first = next((result for result in models if result.status == "error"), failed[0])
+        raise RefreshError(
+            f"{outcome.family} refresh {outcome.refresh_id}: {first.name}: {first.message}"
+            " (the work stays pending)"
+        )
+    return results
+
+
+def _rebuilt_partitions(connection: psycopg.Connection, outcome: RefreshOutcome) -> list[Partition]:
+    rows = connection.execute(
+        "select tenant_id, date from ops.refreshed_partitions(%s, %s)",
+        [outcome.refresh_id, outcome.family],
+    )
+    return [Partition(*row) for row in rows]
+
+
+def _complete(connection: psycopg.Connection, outcome: RefreshOutcome) -> None:
+    try:
+        connection.execute(
+            "select ops.complete_refresh(%s, %s)", [outcome.refresh_id, outcome.family]
+        )
+    except psycopg.Error as error:
+        raise DatabaseError(f"{outcome.family} refresh: {one_line(error)}") from error
+
+
+def _fail(connection: psycopg.Connection, outcome: RefreshOutcome, error: BaseException) -> None:
+    if connection.closed:
+        return
+    try:
+        connection.execute(
+            "select ops.fail_refresh(%s, %s, %s)",
+            [outcome.refresh_id, outcome.family, one_line(error)[:2000]],
+        )
+    except psycopg.Error:
+        # The log says `lost` then; the pending work is untouched either way.
+        return

@@ -1,0 +1,295 @@
+-- Recounts the outreach metrics from the source tables and compares them with the marts.
+--
+-- Shares nothing with the dbt models: it reads the source, the rule seeds in schema staging and
+-- the settings in schema ops, always whole history, and looks at the marts only to compare.
+-- Run it inside one transaction: every table it makes is temporary and dropped on commit.
+--
+-- source, unsubscribes and inbound in braces are filled in by warehouse/verify.py (a schema, and
+-- two tables that a source may lack). What to compare comes from the session:
+--   rollups.verify_from, rollups.verify_to   first and last local date, empty = unbounded
+--   rollups.verify_tenants                   JSON array of tenant ids, empty = all
+--
+-- Four scripts in one transaction: this one settles which messages and events count and makes
+-- pg_temp.message_fact; verify_outreach_activity.sql makes pg_temp.recount, one row per counted
+-- activity; verify_outreach_marts.sql what the marts should hold; verify_compare.sql compares.
+-- Ids that break a tie are compared byte by byte (collate "C").
+
+set local timezone = 'UTC';
+set local search_path = pg_catalog, pg_temp;
+set local work_mem = '128MB';
+set local jit = off;
+
+-- What is asked, and the rules ----------------------------------------------------------------
+
+create temp table asked on commit drop as
+select
+    nullif(current_setting('rollups.verify_from', true), '')::date as date_from,
+    nullif(current_setting('rollups.verify_to', true), '')::date as date_to,
+    coalesce(
+        (select config.value::date from ops.config where config.name = 'min_event_date'),
+        date '2000-01-01'
+    )::timestamptz as first_instant;
+
+create temp table asked_tenant on commit drop as
+select distinct listed.tenant_id
+from jsonb_array_elements_text(
+    coalesce(nullif(current_setting('rollups.verify_tenants', true), ''), '[]')::jsonb
+) as listed (tenant_id);
+
+create temp table zone_of_tenant on commit drop as
+select setting.tenant_id, setting.timezone
+from ops.tenant_setting as setting
+where setting.family = 'outreach' and setting.timezone is not null;
+
+-- Null where the seed has no such rule: a comparison with it is then never true.
+create temp table rule on commit drop as
+select
+    max(value::numeric) filter (where applies_to = 'open' and kind = 'seconds_after_delivered')
+        * interval '1 second' as open_delay,
+    max(value::numeric) filter (where applies_to = 'click' and kind = 'seconds_after_delivered')
+        * interval '1 second' as click_delay,
+    min(value::numeric) filter (where applies_to = 'click' and kind = 'distinct_urls_per_second')
+        as click_urls
+from staging.machine_rules;
+
+-- Messages ------------------------------------------------------------------------------------
+
+create temp table message on commit drop as
+select
+    outbound.id as message_id,
+    outbound.tenant_id,
+    coalesce(outbound.campaign_id, '__none__') as campaign_id,
+    coalesce(outbound.contact_id, '__none__') as contact_id,
+    outbound.channel::text as channel,
+    outbound.state::text as state,
+    case
+        when outbound.state::text = 'sent'
+            and outbound.sent_at::timestamptz >= asked.first_instant
+            and outbound.sent_at::timestamptz
+                <= outbound.updated_at::timestamptz + interval '1 day'
+            then outbound.sent_at::timestamptz
+    end as sent_at,
+    coalesce(outbound.error_at, outbound.updated_at)::timestamptz as error_at,
+    exists (
+        select from staging.provider_capabilities as provider
+        where provider.reports_events
+            and outbound.provider_message_id ~ provider.provider_message_id_pattern
+    ) as provider_reports
+from {source}.outbound_messages as outbound
+cross join asked
+where not exists (select from asked_tenant)
+    or outbound.tenant_id in (select asked_tenant.tenant_id from asked_tenant);
+
+analyze message;
+
+-- Events: eligible, then one per provider id, then one per fingerprint -------------------------
+
+create temp table eligible on commit drop as
+select
+    message.message_id,
+    message.tenant_id,
+    event.id as event_id,
+    type_map.canonical_type as kind,
+    event.event_at::timestamptz as event_at,
+    event.created_at::timestamptz as created_at,
+    case
+        when event.sg_event_id <> '' and not starts_with(event.sg_event_id, 'generated_')
+            then event.sg_event_id
+    end as provider_event_id,
+    case when type_map.canonical_type in ('open', 'click')
+        then coalesce(event.data ->> 'url', '') else '' end as url,
+    case when type_map.canonical_type in ('open', 'click')
+        then coalesce(event.data ->> 'ip', '') else '' end as ip,
+    case when type_map.canonical_type in ('open', 'click')
+        then coalesce(event.data ->> 'useragent', '') else '' end as agent,
+    coalesce(
+        type_map.canonical_type = 'open' and lower(event.data ->> 'sg_machine_open') = 'true', false
+    ) as says_machine,
+    coalesce(
+        type_map.canonical_type = 'bounce' and lower(event.data ->> 'type') in ('blocked', 'soft'),
+        false
+    ) as is_block
+from {source}.message_events as event
+inner join message on event.message_id = message.message_id and event.tenant_id = message.tenant_id
+inner join (
+    select distinct lower(btrim(raw_type)) as raw_type, canonical_type
+    from staging.event_type_map
+    where canonical_type <> 'ignored'
+) as type_map on lower(btrim(event.type)) = type_map.raw_type
+cross join asked
+where event.event_at::timestamptz >= asked.first_instant
+    and event.event_at::timestamptz <= event.created_at::timestamptz + interval '1 day';
+
+analyze eligible;
+
+create temp table counted on commit drop as
+with one_per_provider_id as (
+    select distinct on (tenant_id, coalesce(provider_event_id, event_id), provider_event_id is null)
+        eligible.*
+    from eligible
+    order by
+        tenant_id collate "C", coalesce(provider_event_id, event_id) collate "C",
+        provider_event_id is null, created_at, event_id collate "C"
+)
+
+select distinct on (message_id, kind, event_at, url, ip, agent)
+    one_per_provider_id.*
+from one_per_provider_id
+order by
+    message_id collate "C", kind collate "C", event_at, url collate "C", ip collate "C",
+    agent collate "C", created_at, event_id collate "C";
+
+analyze counted;
+
+-- Machines: opens and clicks made by no person -------------------------------------------------
+
+create temp table reaction on commit drop as
+with delivered as (
+    select message_id, min(event_at) as first_delivered_at
+    from counted
+    where kind = 'delivered'
+    group by message_id
+),
+
+machine_agent as (
+    select seen.kind, seen.agent
+    from (select distinct kind, agent from counted where kind in ('open', 'click')) as seen
+    where exists (
+        select from staging.machine_rules as listed
+        where listed.kind = 'user_agent' and listed.applies_to = seen.kind
+            and listed.value <> '' and strpos(lower(seen.agent), lower(listed.value)) > 0
+    )
+),
+
+many_links as (
+    select message_id, ip, agent, date_trunc('second', event_at) as second
+    from counted
+    where kind = 'click'
+    group by message_id, ip, agent, date_trunc('second', event_at)
+    having count(distinct url) >= (select rule.click_urls from rule)
+)
+
+select
+    counted.message_id,
+    counted.kind,
+    counted.event_at,
+    counted.says_machine
+        or machine_agent.agent is not null
+        or many_links.message_id is not null
+        or coalesce(
+            counted.event_at <= delivered.first_delivered_at
+                + case counted.kind when 'open' then rule.open_delay else rule.click_delay end,
+            false
+        ) as is_machine
+from counted
+cross join rule
+left join delivered on counted.message_id = delivered.message_id
+left join machine_agent
+    on counted.kind = machine_agent.kind and counted.agent = machine_agent.agent
+left join many_links
+    on counted.kind = 'click'
+    and counted.message_id = many_links.message_id
+    and counted.ip = many_links.ip
+    and counted.agent = many_links.agent
+    and date_trunc('second', counted.event_at) = many_links.second
+where counted.kind in ('open', 'click');
+
+analyze reaction;
+
+-- One row per message with any counted activity ------------------------------------------------
+
+create temp table message_fact on commit drop as
+with event_fact as (
+    select
+        message_id,
+        min(event_at) as first_event_at,
+        min(event_at) filter (where kind in ('delivered', 'open', 'click', 'bounce'))
+            as first_proof_at,
+        min(event_at) filter (where kind = 'delivered') as first_delivered_at,
+        min(event_at) filter (where kind = 'open') as first_open_at,
+        min(event_at) filter (where kind = 'click') as first_click_at,
+        min(event_at) filter (where kind in ('open', 'click')) as first_open_or_click_at,
+        min(event_at) filter (where kind = 'bounce') as first_bounce_at,
+        min(event_at) filter (where kind = 'dropped') as first_drop_at,
+        min(event_at) filter (where kind = 'complaint') as first_complaint_at,
+        min(event_at) filter (where kind = 'unsubscribe') as first_unsubscribe_at,
+        min(event_at) filter (where kind = 'reply') as first_reply_at,
+        count(*) filter (where kind = 'delivered') as deliveries,
+        count(*) filter (where kind = 'open') as opens,
+        count(*) filter (where kind = 'click') as clicks,
+        count(*) filter (where kind = 'reply') as replies
+    from counted
+    group by message_id
+),
+
+reaction_fact as (
+    select
+        message_id,
+        min(event_at) filter (where kind = 'open' and not is_machine) as first_human_open_at,
+        count(*) filter (where kind = 'open' and not is_machine) as human_opens,
+        count(*) filter (where kind = 'click' and is_machine) as suspected_bot_clicks
+    from reaction
+    group by message_id
+),
+
+first_bounce as (
+    select distinct on (message_id) message_id, is_block
+    from counted
+    where kind = 'bounce'
+    order by message_id collate "C", event_at, created_at, event_id collate "C"
+),
+
+with_sends as (
+    select
+        *,
+        case when message.state <> 'sent' then event_fact.first_proof_at end as implied_sent_at,
+        case
+            when message.state = 'failed' and event_fact.first_proof_at is null
+                then message.error_at
+        end as failed_at
+    from message
+    left join event_fact using (message_id)
+)
+
+select
+    with_sends.tenant_id,
+    with_sends.message_id,
+    with_sends.contact_id,
+    with_sends.campaign_id,
+    with_sends.channel,
+    (
+        coalesce(
+            with_sends.sent_at, with_sends.implied_sent_at,
+            least(with_sends.failed_at, with_sends.first_event_at)
+        ) at time zone coalesce(zone_of_tenant.timezone, 'UTC')
+    )::date as date,
+    with_sends.sent_at,
+    with_sends.implied_sent_at,
+    with_sends.failed_at,
+    with_sends.first_delivered_at,
+    with_sends.first_open_at,
+    reaction_fact.first_human_open_at,
+    with_sends.first_click_at,
+    with_sends.first_open_or_click_at,
+    with_sends.first_bounce_at,
+    with_sends.first_drop_at,
+    with_sends.first_complaint_at,
+    with_sends.first_unsubscribe_at,
+    with_sends.first_reply_at,
+    coalesce(with_sends.deliveries, 0) as deliveries,
+    coalesce(with_sends.opens, 0) as opens,
+    coalesce(reaction_fact.human_opens, 0) as human_opens,
+    coalesce(with_sends.clicks, 0) as clicks,
+    coalesce(reaction_fact.suspected_bot_clicks, 0) as suspected_bot_clicks,
+    coalesce(with_sends.replies, 0) as replies,
+    with_sends.provider_reports or with_sends.first_event_at is not null as is_trackable,
+    first_bounce.is_block
+from with_sends
+left join reaction_fact using (message_id)
+left join first_bounce using (message_id)
+left join zone_of_tenant on with_sends.tenant_id = zone_of_tenant.tenant_id
+where with_sends.sent_at is not null
+    or with_sends.failed_at is not null
+    or with_sends.first_event_at is not null;
+
+analyze message_fact;

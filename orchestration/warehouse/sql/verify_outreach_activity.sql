@@ -1,0 +1,185 @@
+-- Every counted activity in pg_temp.recount, one row each, with its local hour and date.
+-- Continues verify_outreach.sql in the same transaction.
+
+-- Opt-outs: one per episode of (tenant, channel, address) --------------------------------------
+
+create temp table optout on commit drop as
+with contact as (
+    select
+        point.id as contact_id,
+        lead.tenant_id,
+        nullif(lower(btrim(point.email)), '') as address
+    from {source}.lead_point_of_contacts as point
+    inner join {source}.leads as lead on point.lead_id = lead.id
+),
+
+only_contact as (
+    select tenant_id, address, min(contact_id) as contact_id
+    from contact
+    where address is not null
+    group by tenant_id, address
+    having count(*) = 1
+),
+
+evidence as (
+    select
+        message.tenant_id,
+        message.channel,
+        coalesce('address ' || contact.address, 'contact ' || message.contact_id) as person,
+        counted.event_at as occurred_at,
+        counted.kind = 'resubscribe' as is_return,
+        counted.event_id as source_id,
+        true as from_message,
+        message.campaign_id,
+        message.contact_id,
+        counted.event_at <= message.sent_at + interval '120 seconds' as is_prompt
+    from counted
+    inner join message on counted.message_id = message.message_id
+    left join contact on message.contact_id = contact.contact_id
+    where counted.kind in ('unsubscribe', 'resubscribe')
+    union all
+    select
+        listed.tenant_id,
+        listed.channel::text,
+        'address ' || coalesce(lower(btrim(listed.channel_value)), ''),
+        listed.unsubscribed_at::timestamptz,
+        false,
+        listed.id,
+        false,
+        coalesce(listed.campaign_id, '__none__'),
+        coalesce(
+            campaign.contact_id, listed.contact_id, only_contact.contact_id, '__none__'
+        ),
+        false
+    from {unsubscribes} as listed
+    left join {source}.contact_campaigns as campaign on listed.campaign_id = campaign.id
+    left join only_contact
+        on listed.tenant_id = only_contact.tenant_id
+        and lower(btrim(listed.channel_value)) = only_contact.address
+    where not exists (select from asked_tenant)
+        or listed.tenant_id in (select asked_tenant.tenant_id from asked_tenant)
+),
+
+episode as (
+    select
+        evidence.*,
+        count(*) filter (where is_return) over (
+            partition by tenant_id, channel, person
+            order by occurred_at, is_return, source_id collate "C"
+            rows unbounded preceding
+        ) as returns_before
+    from evidence
+),
+
+ranked as (
+    select
+        episode.*,
+        row_number() over (
+            partition by tenant_id, channel, person, returns_before
+            order by occurred_at, source_id collate "C"
+        ) as place,
+        row_number() over (
+            partition by tenant_id, channel, person, returns_before
+            order by from_message desc, occurred_at, source_id collate "C"
+        ) as speaker
+    from episode
+    where not is_return
+)
+
+select
+    first_out.tenant_id,
+    attributed.campaign_id,
+    attributed.contact_id,
+    first_out.channel,
+    first_out.occurred_at,
+    coalesce(first_out.is_prompt, false) as is_suspected_bot
+from ranked as first_out
+inner join ranked as attributed using (tenant_id, channel, person, returns_before)
+where first_out.place = 1 and attributed.speaker = 1;
+
+analyze optout;
+
+-- Every counted activity, one row each ---------------------------------------------------------
+
+create temp table recount on commit drop as
+with activity as (
+    select
+        fact.tenant_id, fact.campaign_id, fact.contact_id, fact.channel,
+        once.metric, once.occurred_at
+    from message_fact as fact
+    cross join lateral (
+        values
+            ('sends', fact.sent_at),
+            ('trackable_sends', case when fact.is_trackable then fact.sent_at end),
+            ('implied_sends', fact.implied_sent_at),
+            ('failures', fact.failed_at),
+            ('delivered', fact.first_delivered_at),
+            ('unique_opens', fact.first_open_at),
+            ('unique_human_opens', fact.first_human_open_at),
+            ('unique_clicks', fact.first_click_at),
+            ('unique_opens_or_clicks', fact.first_open_or_click_at),
+            ('bounces', fact.first_bounce_at),
+            ('hard_bounces', case when not fact.is_block then fact.first_bounce_at end),
+            ('blocks', case when fact.is_block then fact.first_bounce_at end),
+            ('drops', fact.first_drop_at),
+            ('complaints', fact.first_complaint_at),
+            ('unsubscribes', fact.first_unsubscribe_at)
+    ) as once (metric, occurred_at)
+    where once.occurred_at is not null
+    union all
+    select
+        message.tenant_id, message.campaign_id, message.contact_id, message.channel,
+        case counted.kind when 'reply' then 'replies' else 'resubscribes' end,
+        counted.event_at
+    from counted
+    inner join message on counted.message_id = message.message_id
+    where counted.kind in ('reply', 'resubscribe')
+    union all
+    select
+        message.tenant_id, message.campaign_id, message.contact_id, message.channel,
+        counting.metric, reaction.event_at
+    from reaction
+    inner join message on reaction.message_id = message.message_id
+    cross join lateral (
+        values
+            (reaction.kind || 's', true),
+            (
+                case reaction.kind when 'open' then 'machine_opens' else 'suspected_bot_clicks' end,
+                reaction.is_machine
+            )
+    ) as counting (metric, applies)
+    where counting.applies
+    union all
+    select
+        inbound.tenant_id,
+        coalesce(inbound.campaign_id, '__none__'),
+        coalesce(inbound.contact_id, '__none__'),
+        coalesce(inbound.channel::text, '__none__'),
+        'replies',
+        inbound.received_at::timestamptz
+    from {inbound} as inbound
+    where not exists (select from asked_tenant)
+        or inbound.tenant_id in (select asked_tenant.tenant_id from asked_tenant)
+    union all
+    select
+        optout.tenant_id, optout.campaign_id, optout.contact_id, optout.channel,
+        counting.metric, optout.occurred_at
+    from optout
+    cross join lateral (
+        values ('optouts', true), ('suspected_bot_optouts', optout.is_suspected_bot)
+    ) as counting (metric, applies)
+    where counting.applies
+)
+
+select
+    activity.tenant_id,
+    activity.campaign_id,
+    activity.contact_id,
+    activity.channel,
+    activity.metric,
+    (activity.occurred_at at time zone coalesce(zone.timezone, 'UTC'))::date as date,
+    date_trunc('hour', activity.occurred_at, coalesce(zone.timezone, 'UTC')) as hour
+from activity
+left join zone_of_tenant as zone on activity.tenant_id = zone.tenant_id;
+
+analyze recount;

