@@ -8,4 +8,4 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 .PHONY: venv demo test lint format bench docs lock clean help
 
 venv demo test lint format bench docs lock clean help:
-	@"$(PYTHON)" scripts/bootstrap.py $@ $(ARGS)
+	@"$(or $(PYTHON),$(error no python3 on the PATH: install Python 3.11, 3.12 or 3.13))" scripts/bootstrap.py $@ $(ARGS)

@@ -22,6 +22,7 @@ from orchestration.errors import RefreshError
 from orchestration.settings import DBT_PROJECT_DIR, Settings
 
 _PARSED_FOLDERS = ("models", "macros", "seeds", "tests", "snapshots", "analyses")
+_RESULT_EVENTS = ("LogModelResult", "LogTestResult", "LogSeedResult")
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles.yml")
 
 
@@ -52,6 +53,11 @@ class DbtProject:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.home / "dbt" / self._content_hash()
+
+    @property
+    def content_hash(self) -> str:
+        """Changes whenever a file of the project, dbt's version or the source schema does."""
+        return self._folder.name
 
     @property
     def manifest_path(self) -> Path:
@@ -96,7 +102,9 @@ class DbtProject:
         path = self._folder / "partial_parse.msgpack"
         if not path.exists():
             self._parse()
-        return Manifest.from_msgpack(path.read_bytes())
+        manifest = Manifest.from_msgpack(path.read_bytes())
+        _retarget(manifest, os.environ.get("PGDATABASE", "rollups"))
+        return manifest
 
     def _parse(self) -> None:
         from dbt.cli.main import dbtRunner
@@ -141,6 +149,14 @@ def dbt_project(settings: Settings) -> DbtProject:
     return DbtProject(settings)
 
 
+def _retarget(manifest: Any, database: str) -> None:
+    """A manifest names the database it was parsed for; the project is the same in every one."""
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.relation_name and node.database != database:
+            node.relation_name = node.relation_name.replace(f'"{node.database}"', f'"{database}"', 1)
+        node.database = database
+
+
 def _node_result(result: Any) -> NodeResult:
     return NodeResult(
         unique_id=result.node.unique_id,
@@ -157,9 +173,10 @@ def _node_callback(on_node: NodeListener | None) -> Callable[[Any], None]:
     progress = {"done": 0}
 
     def listen(event: Any) -> None:
-        if on_node is None or event.info.name not in ("LogModelResult", "LogTestResult", "LogSeedResult"):
+        if on_node is None or event.info.name not in _RESULT_EVENTS:
             return
         progress["done"] += 1
-        on_node(event.data.node_info.node_name, progress["done"], int(event.data.total))
+        total = event.data.num_models if event.info.name == "LogTestResult" else event.data.total
+        on_node(event.data.node_info.node_name, progress["done"], int(total))
 
     return listen

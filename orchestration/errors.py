@@ -1,5 +1,10 @@
 """The errors a person can meet. Each message is one line that names the value and the fix."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 
 class RollupsError(Exception):
     """Base of every error that is reported as one line, without a traceback."""
@@ -32,6 +37,13 @@ class SourceContractError(RollupsError):
 
 
 class RefreshError(RollupsError):
-    """A refresh did not complete; its work stays pending and the next refresh does it."""
+    """A refresh did not complete; its work stays pending and the next refresh does it.
+
+    ``results`` are dbt's node results when models or tests failed, else empty.
+    """
 
     exit_code = 5
+
+    def __init__(self, message: str, results: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.results = results

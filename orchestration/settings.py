@@ -21,14 +21,14 @@ FAMILIES = ("outreach",)
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, frozen=True):
     """Settings read from ``ROLLUPS_*`` environment variables.
 
     Raises :class:`~orchestration.errors.SettingsError` (through :func:`load_settings`) with the
     variable, the value and what is allowed.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ROLLUPS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ROLLUPS_", extra="ignore")
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -70,8 +70,15 @@ class Settings(BaseSettings):
     min_event_date: date = Field(
         default=date(2000, 1, 1), description="Activity before this date is quarantined."
     )
+    backfill_chunk: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="Partitions that `rollups backfill` rebuilds in one refresh.",
+    )
     threads: int = Field(default=2, ge=1, le=32, description="dbt threads.")
     web_port: int = Field(default=3000, ge=1024, le=65535, description="Port of the Dagster UI.")
+    debug: bool = Field(default=False, description="Show the traceback of an error.")
     chromium: Path | None = Field(
         default=None, description="Chromium or Chrome for the browser tests."
     )

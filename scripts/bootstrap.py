@@ -8,6 +8,7 @@ then made with a Python that the locked packages support. So: no syntax and no l
 than Python 3.6 in here.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -132,22 +133,38 @@ def lock(args: "list[str]") -> None:
 def clean(args: "list[str]") -> None:
     """Stop the embedded server and remove .venv, .rollups and all caches."""
     home = ROOT / ".rollups"
-    if home.exists() and LAUNCHER.exists():
-        subprocess.call([str(LAUNCHER), "db", "stop"], cwd=str(ROOT), env=_environ())
-    for pid_file in home.rglob("postmaster.pid"):
-        pid = pid_file.read_text().split("\n")[0]
-        if _is_postgres(pid):
-            raise BootstrapError(f"clean: PostgreSQL still runs as process {pid}: stop it first")
-    leftovers = [VENV, home] + [ROOT / name for name in CACHES] + list(ROOT.glob("*.egg-info"))
+    data = _data_folders(home)
+    leftovers = [VENV, *data, *(ROOT / name for name in CACHES), *ROOT.glob("*.egg-info")]
+    leftovers = [folder for folder in leftovers if folder.exists()]
     for folder in leftovers:
-        if folder.exists():
-            shutil.rmtree(str(folder))
-    for folder in ROOT.rglob("__pycache__"):
+        if not os.access(str(folder), os.W_OK):
+            raise BootstrapError(f"clean: {folder} belongs to another user: run this as its owner")
+    if home.exists() and LAUNCHER.exists():
+        environ = {k: v for k, v in _environ().items() if not k.startswith("ROLLUPS_")}
+        subprocess.call([str(LAUNCHER), "db", "stop"], cwd=str(ROOT), env=environ)
+    for folder in data:
+        for pid_file in folder.rglob("postmaster.pid"):
+            pid = pid_file.read_text().split("\n")[0]
+            if _is_postgres(pid):
+                raise BootstrapError(f"clean: PostgreSQL still runs (process {pid}): stop it first")
+    for folder in leftovers:
+        shutil.rmtree(str(folder))
+    for folder in list(ROOT.rglob("__pycache__")):
         shutil.rmtree(str(folder))
     say("Removed the environment, the demo's data and all caches.")
     elsewhere = os.environ.get("ROLLUPS_HOME")
     if elsewhere and Path(elsewhere).resolve() != home:
         say(f"Left alone: {elsewhere} (ROLLUPS_HOME)")
+
+
+def _data_folders(home: Path) -> "list[Path]":
+    """The demo's folder, and the one below /var that holds root's data if that had to move."""
+    folders = [home]
+    with contextlib.suppress(OSError):
+        moved = Path((home / "postgres" / "location").read_text().rstrip("\n"))
+        if (moved / "home").read_text().rstrip("\n") == str(home / "postgres"):
+            folders.append(moved)
+    return folders
 
 
 def _is_postgres(pid: str) -> bool:

@@ -67,9 +67,8 @@ def run_step(title: str, command: "list[str]", **environ: str) -> None:
         errors="replace",
     )
     output = process.stdout or ()
-    reader = threading.Thread(
-        target=lambda: lines.extend(line.rstrip() for line in output if line.strip()), daemon=True
-    )
+    said = (line.rstrip() for line in output if line.strip() and "WARNING" not in line)
+    reader = threading.Thread(target=lines.extend, args=(said,), daemon=True)
     reader.start()
     try:
         _show_progress(title, process, lines, started)
@@ -125,7 +124,7 @@ def find_python(with_pip: bool) -> "str | None":
     ``with_pip``: it must be able to make an environment with pip in it (Debian can lack that).
     """
     names = [f"python3.{minor}" for minor in range(BEYOND[1] - 1, OLDEST[1] - 1, -1)]
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep) + ["/usr/local/bin"]
+    folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/local/bin"]
     candidates = [getattr(sys, "_base_executable", None) or sys.executable]
     candidates += [os.path.join(folder, name) for name in names for folder in folders]
     for candidate in candidates:
@@ -188,7 +187,7 @@ def _make_environment(dev: bool) -> None:
         stamp = {}
     dev = dev or bool(stamp.get("dev"))
     lock = DEV_LOCK if dev else RUNTIME_LOCK
-    say(f"Environment .venv from {lock.name} (once; about a minute)")
+    say(f"Environment .venv from {lock.name} (once; a minute or two)")
     uv = find_uv()
     usable = stamp.get("root") == str(ROOT) and os.access(str(PYTHON), os.X_OK)
     if not usable or (uv is None and not (_site_packages() / "pip").exists()):

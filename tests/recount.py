@@ -34,11 +34,10 @@ from tests.recount_facts import (
     attach_events,
     messages_of,
     opt_outs,
-    or_none,
     rows_of,
 )
 
-__all__ = ["compare", "read_seeds", "read_source", "recount"]
+__all__ = ["compare", "read_seeds", "read_source", "read_staging_seeds", "recount"]
 
 SEEDS_DIR = Path(__file__).resolve().parent.parent / "dbt_project" / "seeds"
 
@@ -121,6 +120,11 @@ def read_seeds(connection: psycopg.Connection[Any] | None) -> dict[str, pd.DataF
         }
     if connection is None:
         raise FileNotFoundError(f"{SEEDS_DIR}: no seed files, and no database to take them from")
+    return read_staging_seeds(connection)
+
+
+def read_staging_seeds(connection: psycopg.Connection[Any]) -> dict[str, pd.DataFrame]:
+    """The rule seeds as the database holds them."""
     return {name: _select(connection, "staging", name, None) for name in RULE_SEEDS}
 
 
@@ -141,7 +145,7 @@ def _table(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
     if name not in tables and name in OPTIONAL_TABLES:
         frame = pd.DataFrame(columns=pd.Index(columns), dtype=object)
     else:
-        frame = tables[name][columns].copy()
+        frame = tables[name].reindex(columns=pd.Index(columns))
     for column in columns:
         if column.endswith("_at"):
             frame[column] = pd.to_datetime(frame[column], utc=True).dt.as_unit("us")
@@ -178,8 +182,8 @@ def _activity(
         for event in message.events:
             found.extend((*keys, metric, event.event_at) for metric in _every_time(event))
     for row in rows_of(tables["inbound_messages"]):
-        campaign, contact = or_none(row.campaign_id) or NOBODY, or_none(row.contact_id) or NOBODY
-        keys = (row.tenant_id, campaign, contact, or_none(row.channel) or NOBODY)
+        campaign, contact = row.campaign_id or NOBODY, row.contact_id or NOBODY
+        keys = (row.tenant_id, campaign, contact, row.channel or NOBODY)
         found.append((*keys, "replies", row.received_at))
     for out in opt_outs(messages, tables):
         found.append((*out[:4], "optouts", out.occurred_at))
@@ -230,7 +234,8 @@ def _counted(activity: pd.DataFrame, mart: str, metrics: Sequence[str] = METRICS
     counts = activity.groupby([*keys, "metric"]).size().unstack("metric", fill_value=0)
     counts = counts.reindex(columns=pd.Index(metrics), fill_value=0).astype("int64")
     if mart == "metrics_contact_hourly":
-        counts.insert(0, "date", activity.groupby(keys)["date"].min())
+        first = activity.sort_values("date").drop_duplicates(keys).set_index(keys)
+        counts.insert(0, "date", first["date"])
     return counts.reset_index()
 
 

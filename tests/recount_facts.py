@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -64,8 +64,15 @@ class Rules:
 
 
 def rows_of(frame: pd.DataFrame) -> list[Any]:
-    """The rows of a frame, with its columns as attributes."""
-    return list(frame.itertuples(index=False))
+    """The rows of a frame, with its columns as attributes; every missing value is None."""
+    row = namedtuple("row", frame.columns)  # pyright: ignore[reportUntypedNamedTuple]
+    columns = []
+    for name in frame.columns:
+        cells = frame[name]
+        if isinstance(cells.dtype, pd.DatetimeTZDtype):
+            cells = pd.Series(cells.dt.to_pydatetime(), index=frame.index, dtype=object)
+        columns.append(cells.astype(object).where(cells.notna(), None).tolist())
+    return [row(*cells) for cells in zip(*columns, strict=True)]
 
 
 def _plain(text: str) -> str:
@@ -148,28 +155,23 @@ def _object(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def or_none(value: Any) -> Any:
-    """A cell of a frame, with every kind of missing value as None."""
-    return value if isinstance(value, dict | list) or not pd.isna(value) else None
-
-
 def messages_of(rows: Iterable[Any], rules: Rules) -> dict[str, Message]:
     """The messages by id, without events yet, from rows of ``outbound_messages``."""
     messages = {}
     for row in rows:
-        sent_at = or_none(row.sent_at) if row.state == "sent" else None
+        sent_at = row.sent_at if row.state == "sent" else None
         if sent_at is not None and not (rules.first_instant <= sent_at <= row.updated_at + ONE_DAY):
             sent_at = None
         messages[row.id] = Message(
             id=row.id,
             tenant_id=row.tenant_id,
-            campaign_id=or_none(row.campaign_id) or NOBODY,
-            contact_id=or_none(row.contact_id) or NOBODY,
+            campaign_id=row.campaign_id or NOBODY,
+            contact_id=row.contact_id or NOBODY,
             channel=row.channel,
             state=row.state,
             sent_at=sent_at,
-            error_at=or_none(row.error_at) or row.updated_at,
-            provider_reports=rules.reports_events(or_none(row.provider_message_id)),
+            error_at=row.error_at or row.updated_at,
+            provider_reports=rules.reports_events(row.provider_message_id),
         )
     return messages
 
@@ -185,12 +187,12 @@ def attach_events(rows: Iterable[Any], messages: Mapping[str, Message], rules: R
             continue
         if not rules.first_instant <= row.event_at <= row.created_at + ONE_DAY:
             continue
-        provider_id = or_none(row.sg_event_id)
+        provider_id = row.sg_event_id
         if provider_id and not provider_id.startswith("generated_"):
             if (row.tenant_id, provider_id) in seen_ids:
                 continue
             seen_ids.add((row.tenant_id, provider_id))
-        data = _object(or_none(row.data))
+        data = _object(row.data)
         event = Event(row.id, kind, row.event_at, row.created_at, data)
         if kind in ("open", "click"):
             event.url, event.ip = _text(data, "url"), _text(data, "ip")
@@ -265,11 +267,11 @@ def opt_outs(messages: Mapping[str, Message], tables: Mapping[str, pd.DataFrame]
         address = _plain(str(row.channel_value))
         namesakes = contacts_at.get((str(row.tenant_id), address), [])
         contact = (
-            contact_of_campaign.get(or_none(row.campaign_id))
-            or or_none(row.contact_id)
+            contact_of_campaign.get(row.campaign_id)
+            or row.contact_id
             or (namesakes[0] if len(namesakes) == 1 else NOBODY)
         )
-        campaign = or_none(row.campaign_id) or NOBODY
+        campaign = row.campaign_id or NOBODY
         evidence = Evidence(row.unsubscribed_at, False, row.id, None, campaign, contact)
         history[str(row.tenant_id), str(row.channel), address].append(evidence)
     return [
@@ -288,7 +290,7 @@ def _addresses(
     address_of: dict[str, str] = {}
     contacts_at: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows_of(tables["lead_point_of_contacts"]):
-        address = _plain(or_none(row.email) or "")
+        address = _plain(row.email or "")
         if address:
             address_of[str(row.id)] = address
             contacts_at[tenant_of_lead[row.lead_id], address].append(str(row.id))

@@ -13,7 +13,7 @@ from orchestration.embedded.process import Account, can_enter
 from orchestration.errors import DatabaseError
 
 # Where root's data goes when the server's user cannot reach the home. Not /tmp: it is emptied.
-_SHARED = (Path("/var/lib"), Path("/var/tmp"))
+SHARED = (Path("/var/lib"), Path("/var/tmp"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Layout:
                 f"{account.name}, who runs the server, cannot reach {self.data_dir}: let that user "
                 "pass through the folders above it, or set ROLLUPS_HOME to another folder"
             )
-        for shared in _SHARED:
+        for shared in SHARED:
             if os.access(shared, os.W_OK) and can_enter(shared, account):
                 place = Path(tempfile.mkdtemp(prefix="rollups-", dir=shared))
                 place.chmod(0o711)

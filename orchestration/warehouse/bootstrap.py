@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -47,6 +47,31 @@ def initialise(settings: Settings, url: str, progress: Progress = lambda step: N
             _deploy_models(settings, url, progress)
             progress("roles and rights")
             _grant_reader(connection)
+
+
+def deploy(settings: Settings, url: str, models: Sequence[str]) -> list[NodeResult]:
+    """Build some views and seeds again, with their tests. A failed test is a result, not an error.
+
+    Raises ``DatabaseError`` or ``RefreshError``.
+    """
+    with connect(url, application="rollups deploy") as connection:
+        require_initialised(connection)
+        with _deploy_lock(connection), _deploying(url):
+            results = dbt_project(settings).run(
+                ["build", "--exclude-resource-type", "unit_test", "--select", *models]
+            )
+    _require_success("deploy", [node for node in results if node.resource_type in ("model", "seed")])
+    return results
+
+
+def ensure_schema(url: str, name: str) -> None:
+    """Create a schema unless it is there; ``DatabaseError`` when it cannot be."""
+    with connect(url, application="rollups init") as connection:
+        found = connection.execute("select to_regnamespace(%s)", [name]).fetchone()
+        if found is not None and found[0] is not None:
+            return
+        _require_create_right(connection, url)
+        connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(name)))
 
 
 def require_initialised(connection: psycopg.Connection) -> None:
@@ -113,14 +138,20 @@ def _migrate(connection: psycopg.Connection) -> None:
 
 
 def _deploy_models(settings: Settings, url: str, progress: Progress) -> None:
+    with _deploying(url):
+        for label, arguments in _DEPLOY_STEPS:
+            progress(label)
+            _require_success(label, dbt_project(settings).run(arguments))
+
+
+@contextmanager
+def _deploying(url: str) -> Iterator[None]:
     # A refresh id without a scope: incremental models are created empty and existing ones keep
     # every row.
     os.environ["ROLLUPS_DEPLOY"] = "1"
     try:
         with refresh_environment(url, uuid4()):
-            for label, arguments in _DEPLOY_STEPS:
-                progress(label)
-                _require_success(label, dbt_project(settings).run(arguments))
+            yield
     finally:
         del os.environ["ROLLUPS_DEPLOY"]
 

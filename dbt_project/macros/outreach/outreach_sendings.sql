@@ -51,7 +51,7 @@
         case
             when kind <> 'implied_send' then {{ outreach_time_fault('occurred_at', 'ingested_at') }}
         end as reason,
-        kind = 'send' and is_trackable as is_trackable
+        is_trackable
     from typed
     where kind is not null and occurred_at is not null
 {%- endmacro %}

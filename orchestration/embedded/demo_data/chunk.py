@@ -19,7 +19,6 @@ from orchestration.embedded.demo_data.plan import (
     USUAL_RATES,
     DemoDataPlan,
     Rates,
-    Tenant,
     plan_tenants,
 )
 from orchestration.embedded.demo_data.rhythm import Rhythm

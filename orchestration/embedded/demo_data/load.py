@@ -92,6 +92,9 @@ def generate(
         generator = Generator(plan)
         with _without_keys(connection, schema, report):
             rows, deleted = _write(connection, generator, plan.messages, report)
+        # In two steps: rows of this very transaction have all their foreign keys checked anew
+        # when one of them is set to null, and the campaign would be gone by then.
+        connection.execute("delete from contact_campaigns where contact_id = %s", [deleted])
         connection.execute("delete from lead_point_of_contacts where id = %s", [deleted])
         connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(_name, TABLES))))
     seconds = time.monotonic() - began
@@ -189,7 +192,10 @@ def _without_keys(connection: psycopg.Connection, schema: str, report: Progress)
 
 @contextmanager
 def _inside(connection: psycopg.Connection, schema: str) -> Iterator[None]:
-    """Unqualified names mean ``schema``, within the current transaction."""
+    """Unqualified names mean ``schema``, within the current transaction.
+
+    After an error the rollback restores the search path.
+    """
     row = connection.execute("select current_setting('search_path')").fetchone()
     before = row[0] if row else ""
     connection.execute(sql.SQL("set local search_path to {}").format(_name(schema)))

@@ -38,7 +38,7 @@ class DemoDataPlan:
 
     ``end`` is in UTC (a value without a zone is read as UTC); None means now, floored to the
     hour. Rows lie within ``days`` days before it. ``messages`` is the exact number of
-    outbound messages; events come to about 1.3 per message. Raises ``InputError`` for a
+    outbound messages; events come to about 1.9 per message. Raises ``InputError`` for a
     value that cannot be used.
     """
 

@@ -188,9 +188,8 @@ def event_rows(
         pick(kinds.LINK_JSON, events.link),
         pick(kinds.DETAIL_JSON, events.detail),
         fuse(
-            b'"timestamp":', seconds, b',"sg_message_id":"',
-            messages.provider_ids[events.message], b'.recvd-0","outbound_message_id":"',
-            message_ids, b'","campaign_id":"', contacts.campaign_ids[contact],
+            b'"timestamp":', seconds, b',"outbound_message_id":"',
+            message_ids,
             b'","provider":"sendgrid","processedAt":"', timestamps(stored.created, 3, b"T"),
             b'Z"}\t', created, _TAB, created, _TAB,
         ),

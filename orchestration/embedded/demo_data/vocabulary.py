@@ -58,8 +58,7 @@ HUMAN_AGENTS = (
     _BROWSER.format("Windows NT 10.0; Win64; x64", "Chrome/138.0.0.0 Safari/537.36 Edg/138.0.0.0"),
     _BROWSER.format("X11; Linux x86_64", "Chrome/137.0.0.0 Safari/537.36"),
     _BROWSER.format("Linux; Android 15; Pixel 9", "Chrome/138.0.0.0 Mobile Safari/537.36"),
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 "
-    "Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_5) AppleWebKit/605.1.15 Safari/605.1.15",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Mozilla/5.0 (compatible; MSIE 10.0; Windows NT 6.2) Microsoft Outlook 16.0.17928",

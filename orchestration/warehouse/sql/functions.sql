@@ -70,17 +70,23 @@ comment on view ops.refresh is 'One row a refresh; lost: it started, never ended
 
 -- Pending work -----------------------------------------------------------------------------------
 
+drop function if exists ops.note_pending(text, text[], text, text[], text);
 create or replace function ops.note_pending(
-    p_family text, p_tenant_ids text[], p_grain text, p_keys text[], p_reason text
+    p_family text, p_tenant_ids text[], p_grain text, p_keys text[], p_reason text,
+    p_since timestamptz default now()
 ) returns bigint
 language sql
 as $$
+    -- p_since: from when on the rollups may lack it; work noted again keeps its first time.
     with noted as (
-        insert into ops.pending (family, tenant_id, grain, key, reason)
-        select distinct p_family, work.tenant_id, p_grain, work.key, p_reason
+        insert into ops.pending (family, tenant_id, grain, key, reason, noted_at)
+        select distinct p_family, work.tenant_id, p_grain, work.key, p_reason, p_since
         from unnest(p_tenant_ids, p_keys) as work (tenant_id, key)
         on conflict (family, tenant_id, grain, key)
-        do update set reason = excluded.reason, noted_at = now(), seq = excluded.seq
+        do update set
+            reason = excluded.reason,
+            noted_at = least(pending.noted_at, excluded.noted_at),
+            seq = excluded.seq
         returning 1
     )
     select count(*) from noted
@@ -125,6 +131,7 @@ declare
     horizon timestamptz := ops.safe_horizon();
     overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
     known_to timestamptz;
+    complete_to timestamptz;
     noted bigint := 0;
     noted_now bigint;
 begin
@@ -136,7 +143,7 @@ begin
     ) on commit delete rows;
 
     for src in select * from ops.capture_source where family = p_family order by source_table loop
-        select ingested_to into known_to
+        select ingested_to, captured_at into known_to, complete_to
         from ops.watermark where family = p_family and source_table = src.source_table;
 
         if known_to is null or known_to = '-infinity' then
@@ -149,13 +156,15 @@ begin
                 select %1$L, %2$L, %3$s, ingested_at from %4$s where ingest_watermark >= $1
             $q$, p_family, src.source_table, src.row_id, src.relation) using known_to - overlap;
             execute format($q$
-                select ops.note_pending(%1$L, array_agg(tenant_id), 'tenant', array_agg(''::text), 'first load')
+                select ops.note_pending(
+                    %1$L, array_agg(tenant_id), 'tenant', array_agg(''::text), 'first load', $1
+                )
                 from (select distinct tenant_id from %2$s where ops.is_tenant_id(tenant_id)) as tenants
-            $q$, p_family, src.relation) into noted_now;
-            insert into ops.watermark (family, source_table, ingested_to)
-            values (p_family, src.source_table, known_to)
+            $q$, p_family, src.relation) into noted_now using coalesce(complete_to, '-infinity');
+            insert into ops.watermark (family, source_table, ingested_to, captured_at)
+            values (p_family, src.source_table, known_to, least(horizon, now()))
             on conflict (family, source_table) do update
-            set ingested_to = excluded.ingested_to, captured_at = now();
+            set ingested_to = excluded.ingested_to, captured_at = excluded.captured_at;
             noted := noted + noted_now;
             continue;
         end if;
@@ -174,7 +183,8 @@ begin
             and seen.ingested_at = fresh_row.ingested_at;
 
         select ops.note_pending(
-            p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key), 'new rows in ' || src.source_table
+            p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
+            'new rows in ' || src.source_table, complete_to
         ) into noted_now
         from fresh_row where ops.is_tenant_id(tenant_id);
         noted := noted + noted_now;
@@ -187,7 +197,7 @@ begin
         on conflict (family, source_table, row_id) do update set ingested_at = excluded.ingested_at;
         delete from ops.seen
         where family = p_family and source_table = src.source_table and ingested_at < known_to - overlap;
-        update ops.watermark set ingested_to = known_to, captured_at = now()
+        update ops.watermark set ingested_to = known_to, captured_at = least(horizon, now())
         where family = p_family and source_table = src.source_table;
     end loop;
     return noted;
@@ -255,10 +265,15 @@ create or replace function ops.claim_pending(
 language plpgsql
 as $$
 begin
+    -- A backfill from the command line does its work piece by piece, so that this refresh can pass
+    -- in between; once nobody is at it any more, what it left is work like any other.
     insert into ops.refresh_claim (refresh_id, family, tenant_id, grain, key, seq)
     select p_refresh_id, family, tenant_id, grain, key, seq
     from ops.pending
-    where family = p_family and (p_tenant_ids is null or tenant_id = any(p_tenant_ids));
+    where
+        family = p_family
+        and (p_tenant_ids is null or tenant_id = any(p_tenant_ids))
+        and not (reason = 'command-line backfill' and ops.is_held('rollups backfill ' || p_family));
     return ops.build_scope(p_refresh_id, p_family);
 end
 $$;
@@ -544,3 +559,154 @@ as $$
     )
     from (select distinct unnest(p_tenant_ids) as tenant_id) as wanted;
 $$;
+
+create or replace function ops.is_held(p_lock text) returns boolean
+language sql
+as $$
+    -- Whether any session holds the advisory lock of this name.
+    select exists (
+        select 1
+        from pg_catalog.pg_locks as held
+        where
+            held.locktype = 'advisory'
+            and held.granted
+            and held.database = (select oid from pg_catalog.pg_database where datname = current_database())
+            and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(p_lock, 0)
+    );
+$$;
+
+create or replace function ops.waiting_refreshes(p_family text) returns bigint
+language sql
+as $$
+    select count(*)
+    from ops.refresh as waiting
+    where
+        waiting.family = p_family
+        and waiting.status = 'running'
+        and waiting.trigger <> 'dbt'
+        and not exists (
+            select 1 from ops.refresh_log as claimed
+            where
+                claimed.refresh_id = waiting.refresh_id
+                and claimed.family = waiting.family
+                and claimed.event = 'claimed'
+        );
+$$;
+comment on function ops.waiting_refreshes is 'Refreshes that started and have no scope yet: they capture, or wait for tenants that others hold';
+
+-- Status -------------------------------------------------------------------------------------------
+
+create or replace function ops.tenant_status(p_family text)
+returns table (
+    tenant_id text,
+    tenant_name text,
+    timezone text,
+    refused boolean,
+    complete_through timestamptz,
+    pending bigint,
+    pending_since timestamptz,
+    refreshed_at timestamptz,
+    refresh_seconds double precision,
+    refresh_status text
+)
+language sql stable
+as $$
+    -- Complete through: all that had come in before is in the rollups. Nothing pending: up to the
+    -- last look at the source; else up to when the oldest pending work may have come in.
+    with capture as (
+        select case when bool_and(watermark.captured_at is not null) then min(watermark.captured_at) end as captured_at
+        from ops.capture_source as source
+        left join ops.watermark
+            on source.family = watermark.family and source.source_table = watermark.source_table
+        where source.family = p_family
+    ),
+
+    work as (
+        select
+            pending.tenant_id,
+            count(*) as pieces,
+            min(pending.noted_at) as since,
+            -- a backfill does again what has been done: nothing is missing meanwhile
+            min(pending.noted_at) filter (where pending.reason <> 'command-line backfill') as missing_since
+        from ops.pending
+        where pending.family = p_family
+        group by pending.tenant_id
+    ),
+
+    -- Scopes are kept by refresh: a bounded number of refreshes keeps this quick.
+    recent as (
+        select refresh.*
+        from ops.refresh
+        where refresh.family = p_family and refresh.started_at > now() - interval '30 days'
+        order by refresh.started_at desc
+        limit 1000
+    ),
+
+    latest as (
+        select distinct on (scope.tenant_id)
+            scope.tenant_id,
+            coalesce(recent.ended_at, recent.started_at) as at,
+            recent.seconds,
+            recent.status
+        from recent
+        inner join ops.refresh_scope as scope
+            on recent.refresh_id = scope.refresh_id and recent.family = scope.family
+        order by scope.tenant_id, recent.started_at desc
+    )
+
+    select
+        tenants.tenant_id,
+        tenants.tenant_name,
+        tenants.timezone,
+        tenants.refused,
+        case
+            when not tenants.refused and capture.captured_at is not null
+                then nullif(least(capture.captured_at, work.missing_since), '-infinity')
+        end,
+        coalesce(work.pieces, 0),
+        nullif(work.since, '-infinity'),
+        latest.at,
+        latest.seconds::double precision,
+        latest.status
+    from ops.known_tenants(p_family) as tenants
+    cross join capture
+    left join work on tenants.tenant_id = work.tenant_id
+    left join latest on tenants.tenant_id = latest.tenant_id
+    order by tenants.tenant_id;
+$$;
+comment on function ops.tenant_status is 'One row a tenant: through when its rollups are complete, what is pending, its last refresh (of 30 days)';
+
+create or replace function ops.set_aside(p_family text)
+returns table (tenant_id text, reason text, row_count bigint)
+language plpgsql stable
+as $$
+begin
+    if p_family = 'outreach' then
+        return query
+        select ledger.tenant_id, coalesce(ledger.reason, ledger.verdict), count(*)
+        from intermediate.outreach_activity_ledger as ledger
+        where ledger.verdict in ('quarantined', 'duplicate')
+        group by 1, 2
+        order by 1, 2;
+    end if;
+end
+$$;
+comment on function ops.set_aside is 'Rows that are in no rollup, by reason: duplicate, or why they are in quarantine';
+
+create or replace function ops.size_of_tenant(p_family text, p_tenant_id text)
+returns table (days bigint, row_count bigint)
+language plpgsql stable
+as $$
+begin
+    if p_family = 'outreach' then
+        return query
+        select
+            (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id),
+            (select count(*) from analytics.metrics_message as t where t.tenant_id = p_tenant_id)
+            + (select count(*) from analytics.metrics_contact_hourly as t where t.tenant_id = p_tenant_id)
+            + (select count(*) from analytics.metrics_campaign_daily as t where t.tenant_id = p_tenant_id)
+            + (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id);
+    end if;
+end
+$$;
+comment on function ops.size_of_tenant is 'Days a tenant has activity on, and its rows in the rollups: what a change of zone rebuilds';

@@ -30,16 +30,34 @@ declare
     bounds asked;
     this record;
     columns text;
+    typed_columns text;
     key_columns text;
     key_object text;
     in_scope text;
+    expected_rows text;
+    actual_rows text;
     rows_expected bigint;
     rows_actual bigint;
 begin
     select * into strict bounds from asked;
+    in_scope := concat_ws(
+        ' and ', 'true',
+        'date >= ' || quote_literal(bounds.date_from),
+        'date <= ' || quote_literal(bounds.date_to),
+        case
+            when exists (select from asked_tenant)
+                then 'tenant_id in (select asked_tenant.tenant_id from asked_tenant)'
+        end
+    );
 
     for this in select model, key from recounted_model order by place loop
-        select string_agg(quote_ident(attname), ', ' order by attnum) into strict columns
+        select
+            string_agg(quote_ident(attname), ', ' order by attnum),
+            string_agg(
+                format('%1$I::%2$s as %1$I', attname, format_type(atttypid, atttypmod)), ', '
+                order by attnum
+            )
+        into strict columns, typed_columns
         from pg_attribute
         where attrelid = format('pg_temp.%I', this.model)::regclass
             and attnum > 0 and not attisdropped;
@@ -50,29 +68,16 @@ begin
         into strict key_columns, key_object
         from unnest(this.key) with ordinality as listed (name, place);
 
-        in_scope := concat_ws(
-            ' and ', 'true',
-            'date >= ' || quote_literal(bounds.date_from),
-            'date <= ' || quote_literal(bounds.date_to),
-            case
-                when exists (select from asked_tenant)
-                    then 'tenant_id in (select asked_tenant.tenant_id from asked_tenant)'
-            end
+        expected_rows := format(
+            '(select %s from pg_temp.%I where %s)', columns, this.model, in_scope
         );
-
-        execute format(
-            'create temp table expected_row on commit drop as select %s from pg_temp.%I where %s',
-            columns, this.model, in_scope
+        actual_rows := format(
+            '(select %s from analytics.%I where %s)', typed_columns, this.model, in_scope
         );
-        get diagnostics rows_expected = row_count;
-        execute 'create temp table actual_row (like expected_row) on commit drop';
-        execute format(
-            'insert into actual_row select %s from analytics.%I where %s',
-            columns, this.model, in_scope
-        );
-        get diagnostics rows_actual = row_count;
-        analyze expected_row;
-        analyze actual_row;
+        execute format('select count(*) from %s as expected_row', expected_rows)
+        into strict rows_expected;
+        execute format('select count(*) from %s as actual_row', actual_rows)
+        into strict rows_actual;
 
         execute format(
             $sql$
@@ -84,8 +89,8 @@ begin
                     jsonb_build_object(%1$s) as key,
                     to_jsonb(expected_row) as expected,
                     to_jsonb(actual_row) as actual
-                from expected_row
-                full join actual_row using (tenant_id, %2$s)
+                from %4$s as expected_row
+                full join %5$s as actual_row using (tenant_id, %2$s)
                 where expected_row is distinct from actual_row
             )
 
@@ -98,7 +103,7 @@ begin
             from pair
             where expected is null or actual is null
             $sql$,
-            key_object, key_columns, this.model
+            key_object, key_columns, this.model, expected_rows, actual_rows
         );
 
         execute format(
@@ -107,19 +112,17 @@ begin
             select
                 %3$L, tenant_id, min(date), jsonb_build_object(%1$s), '(row)', 'once',
                 count(*) || ' times'
-            from actual_row
+            from %4$s as actual_row
             group by tenant_id, %2$s
             having count(*) > 1
             $sql$,
-            key_object, key_columns, this.model
+            key_object, key_columns, this.model, actual_rows
         );
 
         insert into verify_summary
         select this.model, rows_expected, rows_actual, count(distinct (tenant_id, key))
         from verify_difference
         where model = this.model;
-
-        drop table expected_row, actual_row;
     end loop;
 end
 $compare$;

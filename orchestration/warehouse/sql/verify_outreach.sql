@@ -82,9 +82,9 @@ where not exists (select from asked_tenant)
 
 analyze message;
 
--- Events: eligible, then one per provider id, then one per fingerprint -------------------------
+-- Events: the eligible ones, then without the copies --------------------------------------------
 
-create temp table eligible on commit drop as
+create temp table counted on commit drop as
 select
     message.message_id,
     message.tenant_id,
@@ -120,24 +120,45 @@ cross join asked
 where event.event_at::timestamptz >= asked.first_instant
     and event.event_at::timestamptz <= event.created_at::timestamptz + interval '1 day';
 
-analyze eligible;
+analyze counted;
 
-create temp table counted on commit drop as
-with one_per_provider_id as (
-    select distinct on (tenant_id, coalesce(provider_event_id, event_id), provider_event_id is null)
-        eligible.*
-    from eligible
-    order by
-        tenant_id collate "C", coalesce(provider_event_id, event_id) collate "C",
-        provider_event_id is null, created_at, event_id collate "C"
-)
+-- First one per provider id, then, of what is left, one per fingerprint. Copies are rare, so only
+-- the rows that share a key with another are ranked.
+delete from counted
+using (
+    select
+        event_id,
+        row_number() over (
+            partition by tenant_id, provider_event_id order by created_at, event_id collate "C"
+        ) as place
+    from counted
+    where (tenant_id, provider_event_id) in (
+        select tenant_id, provider_event_id
+        from counted
+        where provider_event_id is not null
+        group by tenant_id, provider_event_id
+        having count(*) > 1
+    )
+) as ranked
+where counted.event_id = ranked.event_id and ranked.place > 1;
 
-select distinct on (message_id, kind, event_at, url, ip, agent)
-    one_per_provider_id.*
-from one_per_provider_id
-order by
-    message_id collate "C", kind collate "C", event_at, url collate "C", ip collate "C",
-    agent collate "C", created_at, event_id collate "C";
+delete from counted
+using (
+    select
+        event_id,
+        row_number() over (
+            partition by message_id, kind, event_at, url, ip, agent
+            order by created_at, event_id collate "C"
+        ) as place
+    from counted
+    where (message_id, kind, event_at) in (
+        select message_id, kind, event_at
+        from counted
+        group by message_id, kind, event_at
+        having count(*) > 1
+    )
+) as ranked
+where counted.event_id = ranked.event_id and ranked.place > 1;
 
 analyze counted;
 
@@ -233,7 +254,7 @@ reaction_fact as (
 ),
 
 first_bounce as (
-    select distinct on (message_id) message_id, is_block
+    select distinct on (message_id collate "C") message_id, is_block
     from counted
     where kind = 'bounce'
     order by message_id collate "C", event_at, created_at, event_id collate "C"

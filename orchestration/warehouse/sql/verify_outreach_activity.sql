@@ -101,6 +101,15 @@ analyze optout;
 
 -- Every counted activity, one row each ---------------------------------------------------------
 
+-- In the order of the marts' columns; from transitions on, of campaigns only.
+create type pg_temp.metric as enum (
+    'sends', 'delivered', 'opens', 'clicks', 'bounces', 'unsubscribes', 'unique_opens',
+    'unique_clicks', 'failures', 'drops', 'hard_bounces', 'blocks', 'complaints', 'replies',
+    'machine_opens', 'unique_human_opens', 'suspected_bot_clicks', 'optouts', 'implied_sends',
+    'trackable_sends', 'unique_opens_or_clicks', 'resubscribes', 'suspected_bot_optouts',
+    'transitions', 'activated', 'paused', 'completed', 'stopped', 'errored'
+);
+
 create temp table recount on commit drop as
 with activity as (
     select
@@ -176,10 +185,16 @@ select
     activity.campaign_id,
     activity.contact_id,
     activity.channel,
-    activity.metric,
-    (activity.occurred_at at time zone coalesce(zone.timezone, 'UTC'))::date as date,
+    activity.metric::pg_temp.metric as metric,
+    local_day.date,
     date_trunc('hour', activity.occurred_at, coalesce(zone.timezone, 'UTC')) as hour
 from activity
-left join zone_of_tenant as zone on activity.tenant_id = zone.tenant_id;
+cross join asked
+left join zone_of_tenant as zone on activity.tenant_id = zone.tenant_id
+cross join lateral (
+    select (activity.occurred_at at time zone coalesce(zone.timezone, 'UTC'))::date
+) as local_day (date)
+where (asked.date_from is null or local_day.date >= asked.date_from)
+    and (asked.date_to is null or local_day.date <= asked.date_to);
 
 analyze recount;

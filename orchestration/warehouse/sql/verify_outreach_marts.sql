@@ -80,37 +80,29 @@ left join zone_of_tenant as zone on arrived.tenant_id = zone.tenant_id;
 
 analyze transition;
 
--- One list of counts serves the three activity tables.
 do $counts$
 declare
-    metrics text[] := array[
-        'sends', 'delivered', 'opens', 'clicks', 'bounces', 'unsubscribes', 'unique_opens',
-        'unique_clicks', 'failures', 'drops', 'hard_bounces', 'blocks', 'complaints', 'replies',
-        'machine_opens', 'unique_human_opens', 'suspected_bot_clicks', 'optouts', 'implied_sends',
-        'trackable_sends', 'unique_opens_or_clicks', 'resubscribes', 'suspected_bot_optouts'
-    ];
     counts text := (
         select string_agg(format('count(*) filter (where metric = %L) as %I', name, name), ', ')
-        from unnest(metrics) as name
+        from unnest(enum_range(null::pg_temp.metric)) as name
+        where name < 'transitions'
     );
-    lifecycle_counts text := (
+    campaign_counts text := (
         select string_agg(format('count(*) filter (where metric = %L) as %I', name, name), ', ')
-        from unnest(
-            array['transitions', 'activated', 'paused', 'completed', 'stopped', 'errored']
-        ) as name
+        from unnest(enum_range(null::pg_temp.metric)) as name
     );
 begin
     execute 'create temp table metrics_contact_hourly on commit drop as
         select tenant_id, contact_id, channel, hour, min(date) as date, ' || counts || '
         from recount group by tenant_id, contact_id, channel, hour';
     execute 'create temp table campaign_count on commit drop as
-        select tenant_id, campaign_id, date, ' || counts || ', ' || lifecycle_counts || '
+        select tenant_id, campaign_id, date, ' || campaign_counts || '
         from (
             select tenant_id, campaign_id, date, metric from recount
             union all
             select tenant_id, campaign_id, date, ''transitions'' from transition
             union all
-            select tenant_id, campaign_id, date, lifecycle.metric
+            select tenant_id, campaign_id, date, lifecycle.metric::pg_temp.metric
             from transition
             inner join (
                 values

@@ -11,7 +11,9 @@
 
 -- Every source row of the messages in scope, once, with what became of it.
 with subjects as (
-    select tenant_id, key as message_id
+    select
+        tenant_id,
+        key as message_id
     from {{ ref('outreach_scope_subjects') }}
     where refresh_id = ops.current_refresh_id() and grain = 'message'
 ),
@@ -80,31 +82,67 @@ replies as (
 
 activities as (
     select
-        tenant_id, message_id, activity_id, verdict, reason, kind, occurred_at, ingested_at,
-        campaign_id, contact_id, channel,
-        is_first, is_first_human, is_first_engagement, is_machine, is_block, false as is_trackable
+        tenant_id,
+        message_id,
+        activity_id,
+        verdict,
+        reason,
+        kind,
+        occurred_at,
+        ingested_at,
+        campaign_id,
+        contact_id,
+        channel,
+        is_first,
+        is_first_human,
+        is_first_engagement,
+        is_machine,
+        is_block,
+        false as is_trackable
     from events
 
     union all
 
     select
-        tenant_id, message_id, activity_id,
+        tenant_id,
+        message_id,
+        activity_id,
         case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason, kind, occurred_at, ingested_at,
-        campaign_id, contact_id, channel,
-        true as is_first, false as is_first_human, false as is_first_engagement,
-        false as is_machine, false as is_block, is_trackable
+        reason,
+        kind,
+        occurred_at,
+        ingested_at,
+        campaign_id,
+        contact_id,
+        channel,
+        true as is_first,
+        false as is_first_human,
+        false as is_first_engagement,
+        false as is_machine,
+        false as is_block,
+        is_trackable
     from sendings
 
     union all
 
     select
-        tenant_id, message_id, activity_id,
+        tenant_id,
+        message_id,
+        activity_id,
         case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason, kind, occurred_at, ingested_at,
-        campaign_id, contact_id, channel,
-        true as is_first, false as is_first_human, false as is_first_engagement,
-        false as is_machine, false as is_block, false as is_trackable
+        reason,
+        kind,
+        occurred_at,
+        ingested_at,
+        campaign_id,
+        contact_id,
+        channel,
+        true as is_first,
+        false as is_first_human,
+        false as is_first_engagement,
+        false as is_machine,
+        false as is_block,
+        false as is_trackable
     from replies
 )
 
@@ -118,9 +156,11 @@ select
     activities.occurred_at,
     -- a time that cannot be is filed under the day it came in
     (
-        case when activities.reason in ('before_min_event_date', 'too_far_in_future')
-            then activities.ingested_at else activities.occurred_at end
-        at time zone tenants.timezone
+        case
+            when activities.reason in ('before_min_event_date', 'too_far_in_future')
+                then activities.ingested_at
+            else activities.occurred_at
+        end at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
     activities.campaign_id,

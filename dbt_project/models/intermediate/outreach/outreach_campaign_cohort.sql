@@ -16,7 +16,7 @@ select
     campaign_id,
     date,
     {%- for flag, counts in outreach_cohort_flags().items() %}
-    count(*) filter (where {{ counts }}) as {{ flag }}{{ ',' if not loop.last }}
+    count(*) filter (where {{ counts }}) as {{ flag }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 from messages
 group by tenant_id, campaign_id, date

@@ -99,15 +99,31 @@ row_evidence as (
 
 evidence as (
     select
-        tenant_id, channel, address, occurred_at, is_return, evidence_id,
-        campaign_id, contact_id, is_machine, true as is_message
+        tenant_id,
+        channel,
+        address,
+        occurred_at,
+        is_return,
+        evidence_id,
+        campaign_id,
+        contact_id,
+        is_machine,
+        true as is_message
     from message_evidence
 
     union all
 
     select
-        tenant_id, channel, address, occurred_at, false as is_return, evidence_id,
-        campaign_id, contact_id, false as is_machine, false as is_message
+        tenant_id,
+        channel,
+        address,
+        occurred_at,
+        false as is_return,
+        evidence_id,
+        campaign_id,
+        contact_id,
+        false as is_machine,
+        false as is_message
     from row_evidence
 ),
 

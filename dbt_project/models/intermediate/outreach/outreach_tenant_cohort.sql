@@ -14,7 +14,7 @@ select
     tenant_id,
     date,
     {%- for flag in outreach_cohort_flags() %}
-    sum({{ flag }})::bigint as {{ flag }}{{ ',' if not loop.last }}
+    sum({{ flag }})::bigint as {{ flag }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 from campaign_cohorts
 group by tenant_id, date

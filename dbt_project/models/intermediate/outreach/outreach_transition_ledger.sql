@@ -10,7 +10,9 @@
 ) }}
 
 with subjects as (
-    select tenant_id, key as campaign_id
+    select
+        tenant_id,
+        key as campaign_id
     from {{ ref('outreach_scope_subjects') }}
     where refresh_id = ops.current_refresh_id() and grain = 'campaign'
 ),

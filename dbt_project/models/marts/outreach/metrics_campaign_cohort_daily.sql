@@ -11,7 +11,8 @@ tenants as (
 
 select
     cohorts.*,
-    cohorts.date + {{ outreach_maturity_days() }} < (now() at time zone coalesce(tenants.timezone, 'UTC'))::date as is_mature
+    cohorts.date + {{ outreach_maturity_days() }}
+    < (now() at time zone coalesce(tenants.timezone, 'UTC'))::date as is_mature
 from cohorts
 left join tenants
     on cohorts.tenant_id = tenants.tenant_id

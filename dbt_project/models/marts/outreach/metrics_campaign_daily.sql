@@ -12,7 +12,9 @@ with activities as (
 ),
 
 transitions as (
-    {{ rows_in_scope(ref('outreach_transition_ledger'), ['campaign_id'], ['activity', 'transition']) }}
+    {{ rows_in_scope(
+        ref('outreach_transition_ledger'), ['campaign_id'], ['activity', 'transition']
+    ) }}
 ),
 
 counts as (

@@ -10,7 +10,9 @@
 ) }}
 
 with subjects as (
-    select tenant_id, key as message_id
+    select
+        tenant_id,
+        key as message_id
     from {{ ref('outreach_scope_subjects') }}
     where refresh_id = ops.current_refresh_id() and grain = 'message'
 ),
@@ -55,7 +57,8 @@ messages as (
         count(*) filter (where kind = 'click') as clicks,
         count(*) filter (where kind = 'click' and is_machine) as suspected_bot_clicks,
         count(*) filter (where kind = 'reply') as replies,
-        bool_or(is_trackable) as is_trackable,
+        -- whoever reported an event can report events
+        bool_or(is_trackable or activity_id <> 'message') as is_trackable,
         coalesce(bool_or(not is_block) filter (where kind = 'bounce' and is_first), false)
             as is_hard_bounce
     from activities

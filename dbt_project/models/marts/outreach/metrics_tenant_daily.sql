@@ -15,7 +15,7 @@ totals as (
         tenant_id,
         date,
         {%- for metric in outreach_metrics() %}
-        sum({{ metric }})::bigint as {{ metric }}{{ ',' if not loop.last }}
+        sum({{ metric }})::bigint as {{ metric }}{% if not loop.last %},{% endif %}
         {%- endfor %}
     from campaign_days
     group by tenant_id, date

@@ -1,0 +1,28 @@
+with hourly as (
+    select * from {{ ref('metrics_contact_hourly') }}
+),
+
+tenants as (
+    select * from {{ ref('stg_outreach__tenants') }}
+)
+
+select
+    hourly.tenant_id,
+    tenants.tenant_name,
+    coalesce(tenants.timezone, 'UTC') as timezone,
+    hourly.contact_id,
+    hourly.channel,
+    hourly.hour,
+    hourly.hour at time zone coalesce(tenants.timezone, 'UTC') as local_hour,
+    hourly.date,
+    {%- for metric in outreach_metrics() %}
+    hourly.{{ metric }},
+    {%- endfor %}
+    hourly.opens - hourly.machine_opens as human_opens,
+    hourly.clicks - hourly.suspected_bot_clicks as human_clicks,
+    {%- for name, parts in outreach_rates().items() %}
+    {{ rate(*parts) }} as {{ name }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+from hourly
+left join tenants
+    on hourly.tenant_id = tenants.tenant_id

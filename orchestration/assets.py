@@ -1,0 +1,111 @@
+"""The assets: dbt's models as Dagster sees them, and the functions that build them."""
+
+# Dagster reads annotations as objects: no `from __future__ import annotations` here.
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+
+from orchestration.dbt_runner import dbt_project
+from orchestration.errors import RollupsError
+from orchestration.marking import log_checks
+from orchestration.partitions import family_partitions
+from orchestration.refreshing import FamilyRollups, refresh_in_run
+from orchestration.resources import Warehouse
+from orchestration.translator import RollupsTranslator
+from orchestration.warehouse.bootstrap import deploy
+
+# Dagster tells a run a rectangle at most: all dates of one tenant, or all tenants of one date.
+# More partitions than this are cut into several runs, and the hourly one may pass between them.
+PARTITIONS_PER_RUN = 90
+
+RULES = "resource_type:seed"
+
+
+@dataclass(frozen=True)
+class FamilySelections:
+    """dbt selections of a family: views it reads, tables it keeps, views people read."""
+
+    rollups: str
+    source_views: str
+    public_views: str
+
+
+def selections(family: str) -> FamilySelections:
+    def views(*folders: str) -> str:
+        return " ".join(f"fqn:rollups.{folder}.{family},config.materialized:view" for folder in folders)
+
+    return FamilySelections(
+        rollups=f"tag:{family},config.materialized:incremental",
+        source_views=views("staging", "intermediate"),
+        public_views=views("marts", "reporting"),
+    )
+
+
+def rollup_assets(
+    family: str, manifest: Mapping[str, Any], translator: RollupsTranslator, start: date
+) -> tuple[dg.AssetsDefinition, FamilyRollups]:
+    """The ledgers and rollups of a family, partitioned by date and tenant: one refresh builds all."""
+    selection = selections(family).rollups
+
+    @dbt_assets(
+        manifest=manifest,
+        select=selection,
+        name=f"{family}_rollups",
+        dagster_dbt_translator=translator,
+        partitions_def=family_partitions(family, start),
+        backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
+        pool=refresh_pool(family),
+    )
+    def rollups(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
+        refresh_in_run(context, warehouse, family_rollups)
+        yield from ()
+
+    family_rollups = FamilyRollups(
+        family=family,
+        start=start,
+        relations={key: _relation(rollups, key, manifest) for key in rollups.keys},
+        checks=checks_by_unique_id(rollups),
+    )
+    return rollups, family_rollups
+
+
+def view_assets(
+    name: str, select: str, manifest: Mapping[str, Any], translator: RollupsTranslator
+) -> dg.AssetsDefinition:
+    """Views or seeds; `rollups init` builds them, materializing them builds them again."""
+
+    @dbt_assets(manifest=manifest, select=select, name=name, dagster_dbt_translator=translator)
+    def views(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
+        keys = sorted(context.selected_asset_keys)
+        try:
+            results = deploy(warehouse.settings, warehouse.url, [key.path[-1] for key in keys])
+        except RollupsError as error:
+            raise dg.Failure(str(error)) from None
+        log_checks(context, results, checks)
+        for key in keys:
+            yield dg.MaterializeResult(asset_key=key)
+
+    checks = checks_by_unique_id(views)
+    return views
+
+
+def refresh_pool(family: str) -> str:
+    """Refreshes of a family take turns: the pool has one place."""
+    return f"{family}_refresh"
+
+
+def checks_by_unique_id(assets: dg.AssetsDefinition) -> dict[str, dg.AssetCheckSpec]:
+    """dbt tests of these assets by dbt's unique id."""
+    return {str(spec.metadata["dagster_dbt/unique_id"]): spec for spec in assets.check_specs}
+
+
+def _relation(
+    assets: dg.AssetsDefinition, key: dg.AssetKey, manifest: Mapping[str, Any]
+) -> str:
+    node = manifest["nodes"][assets.metadata_by_key[key]["dagster_dbt/unique_id"]]
+    return f"{node['schema']}.{node['alias']}"

@@ -1,0 +1,191 @@
+"""Looking, and changing nothing: ``status``, ``verify``, ``doctor``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestration.cli.output import Json, Output, duration, shown
+from orchestration.cli.session import (
+    DateFrom,
+    DateTo,
+    Family,
+    OneFamily,
+    Tenants,
+    chosen_families,
+    connect,
+    deployed_database,
+    load_settings,
+    parse_date,
+    require_family,
+    require_range,
+    url_of_existing,
+)
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.doctor import Check
+    from orchestration.warehouse.status import FamilyStatus, RefreshStatus
+    from orchestration.warehouse.verify import VerifyReport
+
+CHECK_FAILED = 1
+
+
+def status(family: Family = None, as_json: Json = False) -> None:
+    """How far each tenant's rollups are, what is pending, and what was set aside."""
+    from orchestration.warehouse.status import family_status
+
+    output = Output(as_json)
+    with deployed_database(output) as (settings, _, connection):
+        families = [family_status(connection, name) for name in chosen_families(settings, family)]
+    output.result({"families": families}, lambda: [_say_status(output, one) for one in families])
+
+
+def verify(
+    family: OneFamily,
+    date_from: DateFrom = None,
+    date_to: DateTo = None,
+    tenant: Tenants = None,
+    as_json: Json = False,
+) -> None:
+    """Recount the rollups from the source tables and compare; exit code 1 if a key differs."""
+    from orchestration.warehouse.source_contract import source_schema
+    from orchestration.warehouse.status import pending_pieces
+    from orchestration.warehouse.tenants import require_tenants
+    from orchestration.warehouse.verify import verify_outreach
+
+    first, last = parse_date("--from", date_from), parse_date("--to", date_to)
+    output = Output(as_json)
+    with deployed_database(output) as (settings, _, connection):
+        require_family(settings, family)
+        tenants = require_tenants(connection, family, tenant or [])
+        if first is not None or last is not None:
+            require_range(connection, settings, family, tenants, first, last)
+        with output.step(f"recounting {family}"):
+            report = verify_outreach(
+                connection,
+                source_schema=source_schema(settings, family),
+                date_from=first,
+                date_to=last,
+                tenants=tenant or [],
+            )
+        pending = pending_pieces(connection, family)
+    document = {
+        "family": family,
+        "matches": report.matches,
+        "pending": pending,
+        "models": report.models,
+        "differences": report.differences,
+    }
+    output.result(document, lambda: _say_report(output, report, pending))
+    if not report.matches:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check source, indexes, rights, versions and clocks, and say what to do."""
+    from orchestration.cli.setup import models_are_current
+    from orchestration.warehouse.doctor import examine
+
+    output = Output(as_json)
+    settings = load_settings()
+    url = url_of_existing(settings, output)
+    with connect(url) as connection:
+        current = models_are_current(connection, settings)
+        checks = examine(connection, url, settings, models_are_current=current)
+    failed = any(check.level == "FAIL" for check in checks)
+    output.result({"healthy": not failed, "checks": checks}, lambda: _say_checks(output, checks))
+    if failed:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _say_status(output: Output, status: FamilyStatus) -> None:
+    output.table(
+        ["tenant", "zone", "complete through (UTC)", ">stale", ">pending", ">waiting",
+         "last refresh (UTC)", ">took", "result", ">duplicates", "quarantined"],
+        [
+            [
+                tenant.tenant_id,
+                tenant.timezone,
+                "refused: id" if tenant.refused else tenant.complete_through,
+                duration(_seconds(tenant.staleness_minutes)),
+                tenant.pending,
+                duration(_seconds(tenant.pending_minutes)),
+                tenant.refreshed_at,
+                duration(tenant.refresh_seconds),
+                tenant.refresh_status,
+                tenant.duplicates,
+                ", ".join(f"{reason} {rows:,}" for reason, rows in tenant.quarantined.items()),
+            ]
+            for tenant in status.tenants
+        ],
+        title=f"{status.family}: {len(status.tenants)} tenants",
+    )  # fmt: skip
+    if status.refused:
+        output.line(
+            f"{len(status.refused)} refused: an id with a comma, a bar, '...' or outer spaces"
+            " cannot be a partition key"
+        )
+    for refresh in status.running:
+        output.line(f"running: {_described(refresh)}")
+    last = status.last_refresh
+    output.line(f"last refresh: {_described(last)}" if last else "no refresh yet: rollups refresh")
+
+
+def _described(refresh: RefreshStatus) -> str:
+    text = f"{refresh.trigger}, {shown(refresh.started_at)} UTC, {refresh.status}"
+    if refresh.seconds is not None:
+        text += f" after {refresh.seconds:.1f} s"
+    if refresh.partitions is not None:
+        text += f", {refresh.partitions:,} partitions"
+    return f"{text}: {refresh.error}" if refresh.error else text
+
+
+def _say_report(output: Output, report: VerifyReport, pending: int) -> None:
+    output.table(
+        ["table", ">rows expected", ">rows found", ">keys that differ"],
+        [
+            [one.model, one.rows_expected, one.rows_actual, one.differing_keys]
+            for one in report.models
+        ],
+    )
+    if report.matches:
+        output.line("everything matches the source")
+        return
+    output.table(
+        ["table", "tenant", "date", "key", "value", "expected", "found"],
+        [
+            [
+                one.model,
+                one.tenant_id,
+                one.date,
+                _key(one.key),
+                one.metric,
+                one.expected,
+                one.actual,
+            ]
+            for one in report.differences
+        ],
+        title=f"the first {len(report.differences)} differences",
+    )
+    if pending:
+        output.line(f"{pending:,} pieces of work are pending: `rollups refresh`, then verify again")
+
+
+def _key(key: dict[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in key.items())
+
+
+def _say_checks(output: Output, checks: list[Check]) -> None:
+    output.table(
+        ["", "check", "finding"],
+        [[check.level, check.name, _finding(check)] for check in checks],
+    )
+
+
+def _finding(check: Check) -> str:
+    return check.finding if check.remedy is None else f"{check.finding}\n-> {check.remedy}"
+
+
+def _seconds(minutes: float | None) -> float | None:
+    return None if minutes is None else minutes * 60

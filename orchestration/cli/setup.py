@@ -1,0 +1,174 @@
+"""Setting up: ``init`` and ``demo-data``, and what ``demo`` and ``up`` share with them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration.cli.output import Json, Output, Step, Yes, count
+from orchestration.cli.session import connect, dbt_silenced, load_settings, url_of_existing
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from orchestration.embedded.demo_data import DemoDataPlan, DemoDataSummary
+    from orchestration.settings import Settings
+
+DEPLOYED_VERSION = "deployed_version"
+_DEPLOY_STEPS = 7
+
+
+def init(as_json: Json = False) -> None:
+    """Create or update schemas, tables, models and roles. May be run again at any time."""
+    output = Output(as_json)
+    settings = load_settings()
+    url = url_of_existing(settings, output)
+    seconds = deploy(output, settings, url)
+    document = {"database": _database(url), "families": settings.families, "seconds": seconds}
+    output.result(document, lambda: output.line("ready: `rollups refresh` loads the rollups"))
+
+
+def demo_data(
+    tenants: Annotated[int, typer.Option("--tenants", help="How many tenants.")] = 4,
+    days: Annotated[int, typer.Option("--days", help="Days up to now.")] = 30,
+    messages: Annotated[int, typer.Option("--messages", help="Outbound messages in all.")] = 20_000,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same data.")] = 7,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Write sample data into empty outreach source tables, which are created if missing."""
+    from orchestration.embedded.demo_data import DemoDataPlan
+    from orchestration.warehouse.connection import database_url, describe
+
+    output = Output(as_json)
+    settings = load_settings()
+    plan = DemoDataPlan(tenants=tenants, days=days, messages=messages, seed=seed)
+    url = database_url(settings)
+    with connect(url) as connection:
+        refuse_filled_source(connection, settings)
+    if settings.database_url is not None:
+        output.confirm(f"Write sample data into {describe(url)}?", yes)
+    summary = write_sample(output, settings, url, plan)
+    document = {
+        "rows": summary.rows,
+        "seconds": summary.seconds,
+        "rows_per_second": summary.rows_per_second,
+        "timezones": summary.tenant_timezones,
+        "start": summary.start,
+        "end": summary.end,
+    }
+    rows = sum(summary.rows.values())
+    output.result(
+        document,
+        lambda: output.line(
+            f"{count(rows, 'row')} written for {count(len(summary.tenant_timezones), 'tenant')}"
+            f" ({summary.rows_per_second:,.0f} rows/s): `rollups refresh` loads the rollups"
+        ),
+    )
+
+
+def deploy(output: Output, settings: Settings, url: str) -> float:
+    """Bring the database to this version and remember which that is; the seconds it took."""
+    from orchestration.warehouse.bootstrap import initialise
+    from orchestration.warehouse.source_contract import require_source
+
+    started = time.monotonic()
+    with connect(url) as connection:
+        for family in settings.families:
+            require_source(connection, settings, family)
+    with output.step("setting up the database") as step, dbt_silenced():
+        steps = iter(range(1, 1000))
+        initialise(settings, url, lambda what: step.advance(next(steps), _DEPLOY_STEPS, what))
+    with connect(url) as connection:
+        connection.execute(
+            "insert into ops.config (name, value) values (%s, %s)"
+            " on conflict (name) do update set value = excluded.value",
+            [DEPLOYED_VERSION, version_to_deploy(settings)],
+        )
+    return round(time.monotonic() - started, 2)
+
+
+def models_are_current(connection: psycopg.Connection, settings: Settings) -> bool:
+    """Whether this database was set up by this version of the project with these settings."""
+    found = connection.execute("select to_regclass('ops.config')").fetchone()
+    if found is None or found[0] is None:
+        return False
+    row = connection.execute(
+        "select value from ops.config where name = %s", [DEPLOYED_VERSION]
+    ).fetchone()
+    return row is not None and row[0] == version_to_deploy(settings)
+
+
+def version_to_deploy(settings: Settings) -> str:
+    """A hash of all that ``init`` puts into a database."""
+    import hashlib
+
+    from orchestration.dbt_runner import dbt_project
+    from orchestration.warehouse.bootstrap import SQL_FOLDER
+
+    digest = hashlib.sha256(dbt_project(settings).content_hash.encode())
+    digest.update(",".join(settings.families).encode())
+    for path in sorted(SQL_FOLDER.glob("*.sql")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def refuse_filled_source(connection: psycopg.Connection, settings: Settings) -> None:
+    """Raise ``InputError`` when the source tables have rows: sample data never mixes with real."""
+    from orchestration.errors import InputError
+
+    if source_has_rows(connection, settings):
+        raise InputError(
+            f"schema {settings.outreach_schema} has messages already: sample data goes into empty"
+            " tables only, set ROLLUPS_OUTREACH_SCHEMA to a schema that does not exist yet"
+        )
+
+
+def source_has_rows(connection: psycopg.Connection, settings: Settings) -> bool:
+    """Whether there are outreach source tables with tenants in them."""
+    from psycopg import sql
+
+    from orchestration.embedded.demo_data import source_tables_exist
+
+    if not source_tables_exist(connection, settings.outreach_schema):
+        return False
+    tenants = sql.Identifier(settings.outreach_schema, "tenants")
+    row = connection.execute(sql.SQL("select exists (select from {})").format(tenants)).fetchone()
+    return bool(row and row[0])
+
+
+def write_sample(
+    output: Output, settings: Settings, url: str, plan: DemoDataPlan
+) -> DemoDataSummary:
+    """Create the source tables if need be, set up the database, fill them, store the zones."""
+    from orchestration.embedded.demo_data import (
+        create_source_tables,
+        generate,
+        source_tables_exist,
+    )
+    from orchestration.warehouse.timezones import set_timezone
+
+    schema = settings.outreach_schema
+    with connect(url) as connection:
+        if not source_tables_exist(connection, schema):
+            create_source_tables(connection, schema)
+        # The source has no column for a tenant's zone: it is kept with the rollups.
+        if not models_are_current(connection, settings):
+            deploy(output, settings, url)
+        with output.step("writing sample data") as step:
+            summary = generate(connection, schema, plan, _shown_by(step))
+        for tenant_id, zone in summary.tenant_timezones.items():
+            set_timezone(connection, "outreach", tenant_id, zone)
+    return summary
+
+
+def _shown_by(step: Step) -> Any:
+    return lambda what, done, total: step.advance(done, total, what)
+
+
+def _database(url: str) -> str:
+    from orchestration.warehouse.connection import describe
+
+    return describe(url)

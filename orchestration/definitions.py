@@ -1,0 +1,79 @@
+"""The Dagster code location: everything Dagster knows of this project."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import date, timedelta
+
+import dagster as dg
+import psycopg
+
+from orchestration.assets import RULES, rollup_assets, selections, view_assets
+from orchestration.dbt_runner import dbt_project
+from orchestration.errors import RollupsError
+from orchestration.jobs import backfill_job, refresh_job
+from orchestration.partitions import FALLBACK_DAYS, last_date, rolling_start
+from orchestration.resources import Warehouse
+from orchestration.schedules import hourly_refresh
+from orchestration.sensors import tenant_sensor
+from orchestration.settings import load_settings
+from orchestration.translator import RollupsTranslator, source_specs, visible_manifest
+from orchestration.warehouse.tenants import first_date, known_tenants
+
+logger = logging.getLogger(__name__)
+
+
+def start_date(warehouse: Warehouse, family: str) -> date:
+    """First partition of a family; without a database some date, so that the code still loads."""
+    settings = warehouse.settings
+    if settings.start_date is not None:
+        return settings.start_date
+    try:
+        with warehouse.connection() as connection:
+            tenants = len(known_tenants(connection, family))
+            return rolling_start(first_date(connection, settings, family), tenants)
+    except (RollupsError, psycopg.Error) as error:
+        fallback = last_date() - timedelta(days=FALLBACK_DAYS)
+        logger.warning(
+            "%s partitions start at %s, because the first date in the source is unknown: %s."
+            " Reload the code location once that is put right.", family, fallback, error
+        )
+        return fallback
+
+
+def build_definitions() -> dg.Definitions:
+    settings = load_settings()
+    warehouse = Warehouse()
+    translator = RollupsTranslator()
+    manifest = visible_manifest(json.loads(dbt_project(settings).manifest_path.read_bytes()))
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+        *source_specs(manifest, translator),
+        view_assets("rules", RULES, manifest, translator),
+    ]
+    jobs, schedules, sensors = [], [], []
+    for family in settings.families:
+        rollups, family_rollups = rollup_assets(
+            family, manifest, translator, start_date(warehouse, family)
+        )
+        views = selections(family)
+        assets += [
+            view_assets(f"{family}_source_views", views.source_views, manifest, translator),
+            rollups,
+            view_assets(f"{family}_public_views", views.public_views, manifest, translator),
+        ]
+        job = refresh_job(family, rollups)
+        jobs += [job, backfill_job(family_rollups)]
+        schedules.append(hourly_refresh(family, job))
+        sensors.append(tenant_sensor(family))
+    return dg.Definitions(
+        assets=assets,
+        jobs=jobs,
+        schedules=schedules,
+        sensors=sensors,
+        resources={"warehouse": warehouse},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

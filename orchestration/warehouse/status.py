@@ -1,0 +1,138 @@
+"""How far the rollups are: per tenant and per family, for the command line and for alerts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg.rows import class_row
+
+SET_ASIDE_AS_COPY = "duplicate"
+
+
+@dataclass(frozen=True)
+class RefreshStatus:
+    """A refresh as its log tells it. ``status``: running, completed, failed or lost; UTC times."""
+
+    refresh_id: str
+    trigger: str
+    status: str
+    started_at: datetime
+    seconds: float | None
+    partitions: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class TenantStatus:
+    """Where a tenant's rollups stand; times are UTC.
+
+    ``complete_through``: everything that had come in by then is in the rollups (None: nothing was
+    loaded yet). ``staleness_minutes`` is the time since. ``pending`` counts pieces of work.
+    ``refused``: the id cannot be a partition key, the tenant is not refreshed.
+    """
+
+    tenant_id: str
+    tenant_name: str
+    timezone: str
+    refused: bool
+    complete_through: datetime | None
+    staleness_minutes: float | None
+    pending: int
+    pending_minutes: float | None
+    refreshed_at: datetime | None
+    refresh_seconds: float | None
+    refresh_status: str | None
+    duplicates: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FamilyStatus:
+    """A family: its tenants, its last refresh and those that run now."""
+
+    family: str
+    last_refresh: RefreshStatus | None
+    running: list[RefreshStatus]
+    tenants: list[TenantStatus]
+
+    @property
+    def pending(self) -> int:
+        """Pieces of pending work of all tenants."""
+        return sum(tenant.pending for tenant in self.tenants)
+
+    @property
+    def refused(self) -> list[TenantStatus]:
+        """Tenants that cannot be refreshed for their ids."""
+        return [tenant for tenant in self.tenants if tenant.refused]
+
+
+def family_status(connection: psycopg.Connection, family: str) -> FamilyStatus:
+    """Status of a family in an initialised database."""
+    return FamilyStatus(
+        family=family,
+        last_refresh=next(iter(_refreshes(connection, family, running=False)), None),
+        running=_refreshes(connection, family, running=True),
+        tenants=tenant_status(connection, family),
+    )
+
+
+def tenant_status(connection: psycopg.Connection, family: str) -> list[TenantStatus]:
+    """Status of every tenant of the source, in order of their ids."""
+    set_aside: dict[str, dict[str, int]] = defaultdict(dict)
+    for tenant_id, reason, rows in connection.execute(
+        "select tenant_id, reason, row_count from ops.set_aside(%s)", [family]
+    ):
+        set_aside[tenant_id][reason] = rows
+    now = datetime.now(UTC)
+    statuses = []
+    for row in connection.execute(
+        "select tenant_id, tenant_name, timezone, refused, complete_through, pending,"
+        " pending_since, refreshed_at, refresh_seconds, refresh_status, now()"
+        " from ops.tenant_status(%s)",
+        [family],
+    ):
+        *head, complete_through, pending, pending_since, at, seconds, status, now = row
+        quarantined = set_aside[row[0]]
+        statuses.append(
+            TenantStatus(
+                *head,
+                complete_through=complete_through,
+                staleness_minutes=_minutes(complete_through, now),
+                pending=pending,
+                pending_minutes=_minutes(pending_since, now),
+                refreshed_at=at,
+                refresh_seconds=seconds,
+                refresh_status=status,
+                duplicates=quarantined.pop(SET_ASIDE_AS_COPY, 0),
+                quarantined=quarantined,
+            )
+        )
+    return statuses
+
+
+def pending_pieces(connection: psycopg.Connection, family: str) -> int:
+    """Pieces of pending work of a family."""
+    row = connection.execute(
+        "select count(*) from ops.pending where family = %s", [family]
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _refreshes(
+    connection: psycopg.Connection, family: str, *, running: bool
+) -> list[RefreshStatus]:
+    cursor = connection.cursor(row_factory=class_row(RefreshStatus))
+    return cursor.execute(
+        "select refresh_id::text, trigger, status, started_at, seconds::float8, partitions, error"
+        " from ops.refresh where family = %s and (status = 'running') = %s"
+        " order by started_at desc limit 20",
+        [family, running],
+    ).fetchall()
+
+
+def _minutes(since: datetime | None, now: datetime) -> float | None:
+    # The database's clock on both sides.
+    return None if since is None else round((now - since).total_seconds() / 60, 1)

@@ -1,0 +1,140 @@
+"""Fixtures: one real PostgreSQL server for the test session, a database of its own for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from orchestration.embedded.demo_data import create_source_tables
+from orchestration.embedded.postgres import EmbeddedPostgres
+from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.warehouse.bootstrap import initialise
+from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
+
+_numbers = count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shared", type=Path, default=None, help="Folder with data/ and cases/ of recorded events."
+    )
+
+
+@pytest.fixture(scope="session")
+def shared(request: pytest.FixtureRequest) -> Path:
+    folder = request.config.getoption("--shared")
+    if folder is None:
+        pytest.skip("recorded events are not here (pass --shared FOLDER)")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Folder for screenshots and the like, kept after the run."""
+    folder = PROJECT_ROOT / ".artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that the embedded server's own account can reach; pytest's are closed to it."""
+    with TemporaryDirectory(prefix="rollups-tests-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def server_url(open_folder: Path) -> Iterator[str]:
+    """Administrator URL of a real server: ``ROLLUPS_TEST_DATABASE_URL`` or an embedded one."""
+    given = os.environ.get("ROLLUPS_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    server = EmbeddedPostgres(open_folder / "server")
+    url = server.start()
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Tests kill servers of their own; this one only has to be quick.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
+        connection.execute("select pg_reload_conf()")
+    yield url
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> Iterator[Callable[..., str]]:
+    """Makes databases, as copies of a template if one is named; drops them at the end."""
+    made: list[str] = []
+
+    def create(template: str | None = None) -> str:
+        name = f"rollups_test_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(template or "template1")
+                )
+            )
+        made.append(name)
+        return make_conninfo_url(server_url, name)
+
+    yield create
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        for name in made:
+            connection.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+
+
+@pytest.fixture
+def database_url(new_database: Callable[..., str]) -> str:
+    """URL of a fresh, empty database."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def test_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ROLLUPS_HOME of the session: the parsed dbt project is shared by all tests."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def outreach_template(new_database: Callable[..., str], test_home: Path) -> str:
+    """Name of a database with empty source tables and the project deployed on it."""
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        create_source_tables(connection, SCHEMA)
+    initialise(Settings(home=test_home), url)
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def outreach(
+    new_database: Callable[..., str], outreach_template: str, test_home: Path
+) -> Iterator[OutreachWarehouse]:
+    """A deployed outreach warehouse with empty source tables, for one test."""
+    with OutreachWarehouse(Settings(home=test_home), new_database(outreach_template)) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def new_outreach(
+    new_database: Callable[..., str], outreach_template: str, test_home: Path
+) -> Callable[[], OutreachWarehouse]:
+    """Makes deployed outreach warehouses, for tests that need many."""
+    return lambda: OutreachWarehouse(Settings(home=test_home), new_database(outreach_template))
+
+
+def make_conninfo_url(server_url: str, database: str) -> str:
+    """The server's URL with another database name."""
+    parts = conninfo_to_dict(make_conninfo(server_url, dbname=database))
+    password = f":{parts['password']}" if parts.get("password") else ""
+    return f"postgresql://{parts['user']}{password}@{parts['host']}:{parts['port']}/{database}"

@@ -1,0 +1,195 @@
+"""After any history of arrivals, refreshes and backfills the marts equal an independent recount."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.outreach_warehouse import OutreachWarehouse
+
+pytestmark = pytest.mark.slow
+
+# Around the end of summer time in Havana and New York (1 November 2026, 25 hours).
+START = datetime(2026, 10, 28)
+TENANTS = {
+    "acme": "America/Havana",
+    "bolt": "Asia/Kolkata",
+    "cord": "Australia/Lord_Howe",
+    "dune": "UTC",
+}
+KINDS = (
+    "delivered", "open", "open", "open", "click", "click", "bounce", "dropped", "spamreport",
+    "unsubscribe", "group_resubscribe", "reply", "no_open", "weird",
+)  # fmt: skip
+
+
+class History:
+    """A simulated clock and random things that happen to the source while it runs."""
+
+    def __init__(self, warehouse: OutreachWarehouse, random: Random) -> None:
+        self.warehouse = warehouse
+        self.random = random
+        self.clock = START
+        self.number = 0
+        self.messages: dict[str, tuple[str, datetime]] = {}
+        self.contacts: list[tuple[str, str]] = []
+        self.events: list[tuple[str, str, str, datetime, str | None]] = []
+        for tenant, zone in TENANTS.items():
+            warehouse.add_tenant(tenant, zone)
+            for n in range(2):
+                email = random.choice([None, f"same@{tenant}.example", f"{n}@{tenant}.example"])
+                warehouse.add_contact(tenant, f"{tenant}_{n}", email)
+                self.contacts.append((tenant, f"{tenant}_{n}"))
+
+    def step(self) -> None:
+        self.clock += timedelta(minutes=self.random.randrange(1, 300))
+        self.random.choice([
+            self.send, self.send, self.event, self.event, self.event, self.event, self.copy,
+            self.settle, self.transition, self.unsubscribe, self.inbound,
+        ])()  # fmt: skip
+
+    def send(self) -> None:
+        tenant, contact = self.random.choice(self.contacts)
+        message = self._name("m")
+        self.messages[message] = (tenant, self.clock)
+        self.warehouse.add_message(
+            tenant, contact, message, self.clock,
+            state=self.random.choice(["sent", "sent", "sent", "queued"]),
+            provider_message_id=self.random.choice([None, "A" * 22, "0123456789abcdef"]),
+        )  # fmt: skip
+
+    def settle(self) -> None:
+        """A queued message becomes sent or failed, or a sent one's time is corrected."""
+        if not self.messages:
+            return
+        message = self.random.choice(list(self.messages))
+        state = self.random.choice(["sent", "failed"])
+        column = "sent_at" if state == "sent" else "error_at"
+        self.warehouse.connection.execute(
+            f"update outbound_messages set state = %s, {column} = %s, updated_at = %s where id = %s",
+            [state, self._past(60), self.clock, message],
+        )
+
+    def event(self) -> None:
+        if not self.messages:
+            return
+        message = self.random.choice(list(self.messages))
+        tenant, sent = self.messages[message]
+        kind = self.random.choice(KINDS)
+        at = max(sent - timedelta(minutes=1), self._past(3 * 24 * 60))
+        at += timedelta(days=self.random.choice([0] * 12 + [400]))
+        provider_id = self.random.choice([self._name("sg"), self._name("sg"), None, "generated_1_x"])
+        self._add_event(tenant, message, kind, at, provider_id)
+
+    def copy(self) -> None:
+        """The same event again: same id, or another id, or on another message."""
+        if not self.events:
+            return
+        tenant, message, kind, at, provider_id = self.random.choice(self.events)
+        if self.random.random() < 0.5:
+            provider_id = self._name("sg")
+        if self.random.random() < 0.2:
+            message = self.random.choice(list(self.messages))
+            tenant = self.messages[message][0]
+        self._add_event(tenant, message, kind, at, provider_id)
+
+    def transition(self) -> None:
+        tenant, contact = self.random.choice(self.contacts)
+        for _ in range(self.random.choice([1, 1, 2])):
+            self.warehouse.insert(
+                "campaign_transitions",
+                id=self._name("t"), tenant_id=tenant, campaign_id=f"campaign_{contact}",
+                to_status=self.random.choice(["active", "paused", "error", "completed"]),
+                reason=self.random.choice([None, "step"]),
+                occurred_at=self._past(3 * 24 * 60), created_at=self.clock,
+            )  # fmt: skip
+
+    def unsubscribe(self) -> None:
+        tenant, contact = self.random.choice(self.contacts)
+        address = self.random.choice([f" Same@{tenant}.example", "0@x.example", f"1@{tenant}.example"])
+        self.warehouse.connection.execute(
+            "insert into contact_unsubscribes (id, tenant_id, channel, channel_value, campaign_id,"
+            " unsubscribed_at, unsubscribe_source, created_at)"
+            " values (%s, %s, 'email', %s, %s, %s, 'manual', %s)"
+            " on conflict do nothing",
+            [self._name("u"), tenant, address, self.random.choice([None, f"campaign_{contact}"]),
+             self._past(600), self.clock],
+        )  # fmt: skip
+
+    def inbound(self) -> None:
+        tenant, contact = self.random.choice(self.contacts)
+        self.warehouse.insert(
+            "inbound_messages",
+            id=self._name("i"), tenant_id=tenant, channel="email",
+            campaign_id=self.random.choice([None, f"campaign_{contact}"]),
+            contact_id=self.random.choice([None, contact]),
+            received_at=self._past(600), created_at=self.clock, updated_at=self.clock,
+        )  # fmt: skip
+
+    def refresh(self) -> None:
+        self.warehouse.refresh()
+
+    def backfill(self) -> None:
+        first = date(2026, 10, 27) + timedelta(days=self.random.randrange(8))
+        tenants = self.random.sample(list(TENANTS), self.random.randrange(1, 4))
+        self.warehouse.backfill(tenants, first, first + timedelta(days=self.random.randrange(4)))
+
+    def change_zone(self) -> None:
+        zone = self.random.choice(["Pacific/Kiritimati", "America/New_York", "UTC"])
+        self.warehouse.set_timezone(self.random.choice(list(TENANTS)), zone)
+
+    def _add_event(
+        self, tenant: str, message: str, kind: str, at: datetime, provider_id: str | None
+    ) -> None:
+        self.events.append((tenant, message, kind, at, provider_id))
+        self.warehouse.add_event(
+            self.random.choice([tenant] * 15 + ["dune"]), message, self._name("e"), kind,
+            at.replace(microsecond=0), created_at=self.clock, sg_event_id=provider_id,
+            data={
+                "url": self.random.choice(["a", "b", "c"]), "ip": self.random.choice(["1", "2"]),
+                "useragent": self.random.choice(["Mail", "HeadlessChrome/1"]),
+                "type": self.random.choice(["bounce", "blocked"]),
+                "sg_machine_open": self.random.random() < 0.3,
+            },
+        )  # fmt: skip
+
+    def _past(self, minutes: int) -> datetime:
+        return self.clock - timedelta(minutes=self.random.randrange(minutes))
+
+    def _name(self, prefix: str) -> str:
+        self.number += 1
+        return f"{prefix}{self.number:05}"
+
+
+@settings(
+    max_examples=4,
+    deadline=None,
+    print_blob=True,
+    # A smaller seed is no simpler history.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_marts_equal_a_recount_after_any_history(
+    new_outreach: Callable[[], OutreachWarehouse], seed: int
+) -> None:
+    with new_outreach() as warehouse:
+        history = History(warehouse, Random(seed))
+        for _ in range(history.random.randrange(2, 5)):
+            for _ in range(history.random.randrange(5, 60)):
+                history.step()
+            history.random.choice([history.refresh, history.refresh, history.backfill,
+                                   history.change_zone])()  # fmt: skip
+        history.refresh()
+        # A backfill and the first refresh after it may each note what lies beyond its dates.
+        history.refresh()
+        assert warehouse.differences() == []
+        assert warehouse.pending() == []
+        versions = warehouse.row_versions()
+        warehouse.backfill(TENANTS, date(2026, 10, 20), date(2026, 11, 20))
+        assert warehouse.row_versions() == versions
