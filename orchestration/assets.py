@@ -10,18 +10,17 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
-from orchestration.dbt_runner import dbt_project
-from orchestration.errors import RollupsError
 from orchestration.marking import log_checks
 from orchestration.partitions import family_partitions
-from orchestration.refreshing import FamilyRollups, refresh_in_run
+from orchestration.refreshing import (
+    PARTITIONS_PER_RUN,
+    FamilyRollups,
+    one_line_failures,
+    refresh_in_run,
+)
 from orchestration.resources import Warehouse
 from orchestration.translator import RollupsTranslator
 from orchestration.warehouse.bootstrap import deploy
-
-# Dagster tells a run a rectangle at most: all dates of one tenant, or all tenants of one date.
-# More partitions than this are cut into several runs, and the hourly one may pass between them.
-PARTITIONS_PER_RUN = 90
 
 RULES = "resource_type:seed"
 
@@ -37,7 +36,9 @@ class FamilySelections:
 
 def selections(family: str) -> FamilySelections:
     def views(*folders: str) -> str:
-        return " ".join(f"fqn:rollups.{folder}.{family},config.materialized:view" for folder in folders)
+        return " ".join(
+            f"fqn:rollups.{folder}.{family},config.materialized:view" for folder in folders
+        )
 
     return FamilySelections(
         rollups=f"tag:{family},config.materialized:incremental",
@@ -49,15 +50,15 @@ def selections(family: str) -> FamilySelections:
 def rollup_assets(
     family: str, manifest: Mapping[str, Any], translator: RollupsTranslator, start: date
 ) -> tuple[dg.AssetsDefinition, FamilyRollups]:
-    """The ledgers and rollups of a family, partitioned by date and tenant: one refresh builds all."""
-    selection = selections(family).rollups
+    """The ledgers and rollups of a family by date and tenant: one refresh builds all of them."""
+    partitions = family_partitions(family, start)
 
     @dbt_assets(
         manifest=manifest,
-        select=selection,
+        select=selections(family).rollups,
         name=f"{family}_rollups",
         dagster_dbt_translator=translator,
-        partitions_def=family_partitions(family, start),
+        partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(PARTITIONS_PER_RUN),
         pool=refresh_pool(family),
     )
@@ -68,7 +69,7 @@ def rollup_assets(
     family_rollups = FamilyRollups(
         family=family,
         start=start,
-        relations={key: _relation(rollups, key, manifest) for key in rollups.keys},
+        relations={key: _relation(rollups, key, manifest) for key in sorted(rollups.keys)},
         checks=checks_by_unique_id(rollups),
     )
     return rollups, family_rollups
@@ -82,10 +83,8 @@ def view_assets(
     @dbt_assets(manifest=manifest, select=select, name=name, dagster_dbt_translator=translator)
     def views(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
         keys = sorted(context.selected_asset_keys)
-        try:
+        with one_line_failures(context):
             results = deploy(warehouse.settings, warehouse.url, [key.path[-1] for key in keys])
-        except RollupsError as error:
-            raise dg.Failure(str(error)) from None
         log_checks(context, results, checks)
         for key in keys:
             yield dg.MaterializeResult(asset_key=key)
@@ -104,8 +103,6 @@ def checks_by_unique_id(assets: dg.AssetsDefinition) -> dict[str, dg.AssetCheckS
     return {str(spec.metadata["dagster_dbt/unique_id"]): spec for spec in assets.check_specs}
 
 
-def _relation(
-    assets: dg.AssetsDefinition, key: dg.AssetKey, manifest: Mapping[str, Any]
-) -> str:
+def _relation(assets: dg.AssetsDefinition, key: dg.AssetKey, manifest: Mapping[str, Any]) -> str:
     node = manifest["nodes"][assets.metadata_by_key[key]["dagster_dbt/unique_id"]]
     return f"{node['schema']}.{node['alias']}"

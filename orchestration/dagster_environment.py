@@ -53,7 +53,7 @@ def dagster_command(settings: Settings) -> list[str]:
 
 
 def storage_url(url: str) -> str:
-    """The database's URL for SQLAlchemy, with Dagster's schema as the only one on the search path."""
+    """The database's URL for SQLAlchemy, with Dagster's schema as its only search path."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     options = f"{parts.pop('options', '')} -c search_path={DAGSTER_SCHEMA}".strip()
     host, port = parts.pop("host", ""), parts.pop("port", "")

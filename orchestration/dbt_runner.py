@@ -11,7 +11,6 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles.yml")
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one dbt node. ``seconds`` is execution time; ``failures`` counts a test's rows."""
+    """What became of one dbt node; ``seconds`` is execution time, ``failures`` a test's rows."""
 
     unique_id: str
     name: str
@@ -48,7 +47,7 @@ NodeListener = Callable[[str, int, int], None]
 
 
 class DbtProject:
-    """The dbt project with its parsed manifest, kept in ``home/dbt`` under the hash of its files."""
+    """The dbt project and its parsed manifest, kept in ``home/dbt`` by the hash of its files."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -116,10 +115,17 @@ class DbtProject:
             with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix="parse-") as target:
                 outcome = dbtRunner().invoke(
                     [
-                        "parse", "--project-dir", str(DBT_PROJECT_DIR),
-                        "--profiles-dir", str(DBT_PROJECT_DIR), "--target-path", target,
-                        "--log-path", str(self._settings.home / "logs"), "--quiet",
-                    ]  # fmt: skip
+                        "parse",
+                        "--project-dir",
+                        str(DBT_PROJECT_DIR),
+                        "--profiles-dir",
+                        str(DBT_PROJECT_DIR),
+                        "--target-path",
+                        target,
+                        "--log-path",
+                        str(self._settings.home / "logs"),
+                        "--quiet",
+                    ]
                 )
                 if not outcome.success:
                     raise RefreshError(f"dbt parse: {outcome.exception}")
@@ -134,16 +140,17 @@ class DbtProject:
         digest.update(self._settings.outreach_schema.encode())
         files = [DBT_PROJECT_DIR / name for name in _PARSED_FILES]
         for folder in _PARSED_FOLDERS:
-            files += sorted(path for path in (DBT_PROJECT_DIR / folder).rglob("*") if path.is_file())
+            files += sorted(
+                path for path in (DBT_PROJECT_DIR / folder).rglob("*") if path.is_file()
+            )
         for path in files:
             digest.update(str(path.relative_to(DBT_PROJECT_DIR)).encode())
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
 
-@lru_cache(maxsize=1)
 def dbt_project(settings: Settings) -> DbtProject:
-    """The dbt project of these settings, hashed once per process."""
+    """The dbt project of these settings."""
     os.environ["ROLLUPS_OUTREACH_SCHEMA"] = settings.outreach_schema
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     return DbtProject(settings)
@@ -153,7 +160,9 @@ def _retarget(manifest: Any, database: str) -> None:
     """A manifest names the database it was parsed for; the project is the same in every one."""
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         if node.relation_name and node.database != database:
-            node.relation_name = node.relation_name.replace(f'"{node.database}"', f'"{database}"', 1)
+            node.relation_name = node.relation_name.replace(
+                f'"{node.database}"', f'"{database}"', 1
+            )
         node.database = database
 
 

@@ -16,10 +16,10 @@ from orchestration.jobs import backfill_job, refresh_job
 from orchestration.partitions import FALLBACK_DAYS, last_date, rolling_start
 from orchestration.resources import Warehouse
 from orchestration.schedules import hourly_refresh
-from orchestration.sensors import tenant_sensor
+from orchestration.sensors import tenant_sensor, view_sensor
 from orchestration.settings import load_settings
 from orchestration.translator import RollupsTranslator, source_specs, visible_manifest
-from orchestration.warehouse.tenants import first_date, known_tenants
+from orchestration.warehouse.tenants import first_rollup_date, known_tenants
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,15 @@ def start_date(warehouse: Warehouse, family: str) -> date:
     try:
         with warehouse.connection() as connection:
             tenants = len(known_tenants(connection, family))
-            return rolling_start(first_date(connection, settings, family), tenants)
+            return rolling_start(first_rollup_date(connection, settings, family), tenants)
     except (RollupsError, psycopg.Error) as error:
         fallback = last_date() - timedelta(days=FALLBACK_DAYS)
         logger.warning(
             "%s partitions start at %s, because the first date in the source is unknown: %s."
-            " Reload the code location once that is put right.", family, fallback, error
+            " Reload the code location once that is put right.",
+            family,
+            fallback,
+            error,
         )
         return fallback
 
@@ -47,30 +50,27 @@ def build_definitions() -> dg.Definitions:
     warehouse = Warehouse()
     translator = RollupsTranslator()
     manifest = visible_manifest(json.loads(dbt_project(settings).manifest_path.read_bytes()))
-    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
-        *source_specs(manifest, translator),
-        view_assets("rules", RULES, manifest, translator),
-    ]
-    jobs, schedules, sensors = [], [], []
+    views = [view_assets("rules", RULES, manifest, translator)]
+    rollups, jobs, schedules, sensors = [], [], [], []
     for family in settings.families:
-        rollups, family_rollups = rollup_assets(
+        select = selections(family)
+        views += [
+            view_assets(f"{family}_source_views", select.source_views, manifest, translator),
+            view_assets(f"{family}_public_views", select.public_views, manifest, translator),
+        ]
+        assets, family_rollups = rollup_assets(
             family, manifest, translator, start_date(warehouse, family)
         )
-        views = selections(family)
-        assets += [
-            view_assets(f"{family}_source_views", views.source_views, manifest, translator),
-            rollups,
-            view_assets(f"{family}_public_views", views.public_views, manifest, translator),
-        ]
-        job = refresh_job(family, rollups)
+        job = refresh_job(family, assets)
+        rollups.append(assets)
         jobs += [job, backfill_job(family_rollups)]
         schedules.append(hourly_refresh(family, job))
         sensors.append(tenant_sensor(family))
     return dg.Definitions(
-        assets=assets,
+        assets=[*source_specs(manifest, translator), *views, *rollups],
         jobs=jobs,
         schedules=schedules,
-        sensors=sensors,
+        sensors=[*sensors, view_sensor(views)],
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
     )

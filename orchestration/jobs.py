@@ -12,7 +12,7 @@ from pydantic import Field
 
 from orchestration.assets import refresh_pool
 from orchestration.errors import InputError
-from orchestration.refreshing import FamilyRollups, refresh_in_run
+from orchestration.refreshing import FamilyRollups, one_line_failures, rebuild
 from orchestration.resources import Warehouse
 from orchestration.warehouse.tenants import Partition, dates_between, require_tenants
 
@@ -51,18 +51,16 @@ class Rectangle(dg.Config):
 
 
 def backfill_job(rollups: FamilyRollups) -> dg.JobDefinition:
-    """A rectangle in one run, started with a configuration. The assets' own backfill takes several."""
+    """A rectangle in one run, started with a configuration; the assets' own takes several."""
 
     @dg.op(name=f"{rollups.family}_backfill_rectangle", pool=refresh_pool(rollups.family))
-    def rebuild(context: dg.OpExecutionContext, config: Rectangle, warehouse: Warehouse) -> None:
-        try:
+    def rectangle(context: dg.OpExecutionContext, config: Rectangle, warehouse: Warehouse) -> None:
+        with one_line_failures(context):
             dates = config.dates()
             with warehouse.connection() as connection:
                 tenants = require_tenants(connection, rollups.family, config.tenants)
-        except InputError as error:
-            raise dg.Failure(str(error)) from None
-        partitions = tuple(Partition(tenant.tenant_id, day) for tenant in tenants for day in dates)
-        refresh_in_run(context, warehouse, rollups, partitions)
+            partitions = [Partition(tenant.tenant_id, day) for tenant in tenants for day in dates]
+            rebuild(context, warehouse, rollups, partitions)
 
     @dg.job(
         name=f"{rollups.family}_backfill",
@@ -70,6 +68,6 @@ def backfill_job(rollups: FamilyRollups) -> dg.JobDefinition:
         tags={MAX_RUNTIME_TAG: str(MAX_RUNTIME_SECONDS)},
     )
     def backfill() -> None:
-        rebuild()
+        rectangle()
 
     return backfill

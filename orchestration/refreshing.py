@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 import psycopg
-from dagster import MultiPartitionKey
 
+from orchestration.backfills import (
+    BACKFILL_TAG,
+    asked_keys,
+    done_by,
+    finish,
+    partition_of,
+    partitions_between,
+    waiting_siblings,
+)
 from orchestration.errors import InputError, RefreshError, RollupsError
 from orchestration.marking import Context, log_checks, mark_partitions
-from orchestration.partitions import DATE, TENANT, last_date, tenant_partitions
+from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition, require_tenants
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
-BACKFILL_TAG = "dagster/backfill"
 MAX_RETRIES_TAG = "dagster/max_retries"
+
+# The hourly refresh waits while a run of a backfill works: more partitions take several runs.
+PARTITIONS_PER_RUN = 90
 
 
 @dataclass(frozen=True)
@@ -33,78 +42,85 @@ class FamilyRollups:
     relations: Mapping[dg.AssetKey, str]
     checks: Mapping[str, dg.AssetCheckSpec]
 
+    @property
+    def partitions(self) -> dg.MultiPartitionsDefinition:
+        return family_partitions(self.family, self.start)
 
-def refresh_in_run(
-    context: Context,
-    warehouse: Warehouse,
-    rollups: FamilyRollups,
-    partitions: tuple[Partition, ...] | None = None,
-) -> None:
-    """Refresh the partitions of the run, or all pending work when it has none, and mark them.
 
-    A refused partition fails the run with one line and is not tried again; another failure is,
-    once. Pending work is struck only after the marks have been written.
+def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollups) -> None:
+    """Refresh the partitions this run was started for, or all that is pending, and mark them.
+
+    A run of a backfill does the work of those that wait behind it too, up to
+    ``PARTITIONS_PER_RUN``. A refused partition fails the run with one line and is not tried again.
     """
-    try:
-        if partitions is None:
-            partitions = requested_partitions(context)
-        if partitions is not None:
-            _require(warehouse, rollups, partitions)
-        outcome = _refresh(context, warehouse, rollups, partitions)
-    except InputError as error:
-        context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
-        raise dg.Failure(str(error)) from None
-    except RollupsError as error:
-        if isinstance(error, RefreshError):
-            log_checks(context, error.results, rollups.checks)
-        raise dg.Failure(str(error)) from None
-    context.log.info(
-        f"{rollups.family}: {len(outcome.partitions)} partitions in {outcome.seconds:.1f} s"
-        if outcome.had_work
-        else f"{rollups.family}: nothing is pending"
-    )
+    done = done_by(context.run)
+    if done is not None:
+        context.log.info(f"run {done} of the same backfill has rebuilt these partitions")
+        return
+    with one_line_failures(context):
+        ends = asked_keys(context.run)
+        if ends is None:
+            _refresh(context, warehouse, rollups, None)
+            return
+        # Anybody may start a run with any text as its key: Dagster sees it only if it is sound.
+        asked = [partition_of(key) for key in ends]
+        require_partitions(warehouse, rollups, asked)
+        add_tenants(context.instance, rollups.family, {key.tenant_id for key in asked})
+        partitions = partitions_between(context, rollups.partitions, ends)
+        siblings = _siblings_to_join(context, rollups, PARTITIONS_PER_RUN - len(partitions))
+        for more in siblings.values():
+            partitions += more
+        rebuild(context, warehouse, rollups, partitions)
+    finish(context, list(siblings))
 
 
-def requested_partitions(context: Context) -> tuple[Partition, ...] | None:
-    """The partitions this run was started for; ``None`` for a run without a partition.
-
-    A backfill launched on a job gives every run a range and the key of its first partition only
-    (dagster issue 28861): such a run would do a part of its work and end green, so it is refused.
-    """
-    tags = context.run.tags
-    first, last = tags.get(RANGE_START_TAG), tags.get(RANGE_END_TAG)
-    if context.has_partition_key and first != last:
-        raise InputError(
-            f"partitions {first} to {last} were asked for on a job, which Dagster runs for the"
-            " first one only: launch the backfill on the assets (open an asset, Materialize)"
-        )
-    if not context.has_partition_key and first is None:
-        return None
-    return tuple(_partition(key) for key in context.partition_keys)
-
-
-def _partition(key: str) -> Partition:
-    if not isinstance(key, MultiPartitionKey):
-        raise InputError(f"partition key {key[:80]!r} is not date|tenant")
-    day, tenant_id = key.keys_by_dimension[DATE], key.keys_by_dimension[TENANT]
-    try:
-        return Partition(tenant_id, date.fromisoformat(day))
-    except ValueError:
-        raise InputError(f"partition key {key[:80]!r}: {day[:20]!r} is no date") from None
-
-
-def _require(
-    warehouse: Warehouse, rollups: FamilyRollups, partitions: tuple[Partition, ...]
+def rebuild(
+    context: Context, warehouse: Warehouse, rollups: FamilyRollups, partitions: Sequence[Partition]
 ) -> None:
+    """Rebuild partitions and mark them; ``InputError`` when there is no such partition."""
+    require_partitions(warehouse, rollups, partitions)
+    _refresh(context, warehouse, rollups, tuple(dict.fromkeys(partitions)))
+
+
+def require_partitions(
+    warehouse: Warehouse, rollups: FamilyRollups, partitions: Sequence[Partition]
+) -> None:
+    """Raise ``InputError`` for a tenant the source does not have, or a date out of range."""
     last = last_date()
     for partition in partitions:
         if not rollups.start <= partition.date <= last:
             raise InputError(
                 f"{partition.date} is outside the partitions: {rollups.start} to {last}"
             )
+    tenant_ids = list(dict.fromkeys(partition.tenant_id for partition in partitions))
     with warehouse.connection() as connection:
-        tenant_ids = dict.fromkeys(partition.tenant_id for partition in partitions)
-        require_tenants(connection, rollups.family, list(tenant_ids))
+        require_tenants(connection, rollups.family, tenant_ids)
+
+
+@contextmanager
+def one_line_failures(context: Context) -> Iterator[None]:
+    """Our errors fail the run with their one line; wrong input is not tried again."""
+    try:
+        yield
+    except InputError as error:
+        context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+        raise dg.Failure(str(error)) from None
+    except RollupsError as error:
+        raise dg.Failure(str(error)) from None
+
+
+def _siblings_to_join(
+    context: Context, rollups: FamilyRollups, room: int
+) -> dict[str, list[Partition]]:
+    joined = {}
+    for run_id, ends in waiting_siblings(context, list(rollups.relations)).items():
+        partitions = partitions_between(context, rollups.partitions, ends)
+        if len(partitions) <= room:
+            joined[run_id] = partitions
+            room -= len(partitions)
+    if joined:
+        context.log.info(f"doing the work of {len(joined)} waiting runs of this backfill as well")
+    return joined
 
 
 def _refresh(
@@ -112,35 +128,46 @@ def _refresh(
     warehouse: Warehouse,
     rollups: FamilyRollups,
     partitions: tuple[Partition, ...] | None,
-) -> RefreshOutcome:
+) -> None:
     started = time.monotonic()
-    backfill_id = context.run.tags.get(BACKFILL_TAG)
-    trigger = f"dagster backfill {backfill_id}" if backfill_id else f"dagster run {context.run.run_id}"
 
     def mark(connection: psycopg.Connection, outcome: RefreshOutcome) -> None:
+        # Before pending work is struck: a crash in here leaves it to the next refresh.
         shown = [partition for partition in outcome.partitions if partition.date >= rollups.start]
         add_tenants(context.instance, rollups.family, {partition.tenant_id for partition in shown})
         seconds = time.monotonic() - started
         mark_partitions(context, connection, outcome, rollups.relations, shown, seconds)
         log_checks(context, outcome.nodes, rollups.checks)
 
-    return refresh(
-        warehouse.settings,
-        warehouse.url,
-        RefreshRequest(rollups.family, trigger, partitions=partitions),
-        on_node=lambda node, done, total: context.log.info(f"{done} of {total}: {node}"),
-        on_wait=lambda tenants: context.log.info(
-            f"waiting for another refresh of {', '.join(tenants[:5])}"
-        ),
-        before_complete=mark,
+    try:
+        outcome = refresh(
+            warehouse.settings,
+            warehouse.url,
+            RefreshRequest(rollups.family, _trigger(context.run), partitions=partitions),
+            on_node=lambda node, done, total: context.log.info(f"{done} of {total}: {node}"),
+            on_wait=lambda tenants: context.log.info(
+                f"waiting for another refresh of {', '.join(tenants[:5])}"
+            ),
+            before_complete=mark,
+        )
+    except RefreshError as error:
+        log_checks(context, error.results, rollups.checks)
+        raise
+    context.log.info(
+        f"{rollups.family}: {len(outcome.partitions)} partitions in {outcome.seconds:.1f} s"
+        if outcome.had_work
+        else f"{rollups.family}: nothing is pending"
     )
 
 
-def add_tenants(instance: dg.DagsterInstance, family: str, tenant_ids: set[str]) -> list[str]:
-    """Make tenants known to Dagster; the new ones are returned. Keys are never taken away."""
-    name = tenant_partitions(family).name
-    assert name is not None
+def _trigger(run: dg.DagsterRun) -> str:
+    backfill_id = run.tags.get(BACKFILL_TAG)
+    return f"dagster backfill {backfill_id}" if backfill_id else f"dagster run {run.run_id}"
+
+
+def add_tenants(instance: dg.DagsterInstance, family: str, tenant_ids: set[str]) -> None:
+    """Make tenants known to Dagster that are not yet. Keys are never taken away."""
+    name = f"{tenant_partitions(family).name}"
     new = sorted(tenant_ids - set(instance.get_dynamic_partitions(name)))
     if new:
         instance.add_dynamic_partitions(name, new)
-    return new

@@ -15,7 +15,7 @@ from orchestration.warehouse.connection import connect, embedded_postgres
 
 
 class Warehouse(dg.ConfigurableResource):
-    """The PostgreSQL database that is refreshed. Starts nothing: that is the command line's part."""
+    """The PostgreSQL database that is refreshed. Starts nothing: the command line does that."""
 
     @property
     def settings(self) -> Settings:

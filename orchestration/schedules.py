@@ -17,9 +17,7 @@ UNFINISHED = [
 ]
 
 
-def hourly_refresh(
-    family: str, job: AssetJob
-) -> dg.ScheduleDefinition:
+def hourly_refresh(family: str, job: AssetJob) -> dg.ScheduleDefinition:
     """Refresh what is pending at every full hour, before any backfill that waits in the queue."""
 
     @dg.schedule(
@@ -36,10 +34,13 @@ def hourly_refresh(
         if unfit is not None:
             return dg.SkipReason(unfit)
         earlier = context.instance.get_runs(
-            RunsFilter(tags={"dagster/schedule_name": f"{family}_hourly"}, statuses=UNFINISHED), limit=1
+            RunsFilter(tags={"dagster/schedule_name": f"{family}_hourly"}, statuses=UNFINISHED),
+            limit=1,
         )
         if earlier:
-            return dg.SkipReason(f"the refresh of an earlier hour, run {earlier[0].run_id}, is not done")
+            return dg.SkipReason(
+                f"the refresh of an earlier hour, run {earlier[0].run_id}, is not done"
+            )
         return dg.RunRequest(tags={PRIORITY_TAG: "10"})
 
     return hourly

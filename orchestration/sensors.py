@@ -1,12 +1,15 @@
-"""The tenant sensor: new tenants of the source become partitions."""
+"""Sensors that keep Dagster in step with the database: new tenants, views that were deployed."""
 
 # Dagster reads annotations as objects: no `from __future__ import annotations` here.
+
+from collections.abc import Sequence
 
 import dagster as dg
 
 from orchestration.errors import RollupsError
 from orchestration.partitions import tenant_partitions
 from orchestration.resources import Warehouse
+from orchestration.warehouse.bootstrap import config_value
 from orchestration.warehouse.tenants import known_tenants
 
 INTERVAL_SECONDS = 60
@@ -40,3 +43,30 @@ def tenant_sensor(family: str) -> dg.SensorDefinition:
         return dg.SensorResult(dynamic_partitions_requests=[partitions.build_add_request(new)])
 
     return tenants
+
+
+def view_sensor(views: Sequence[dg.AssetsDefinition]) -> dg.SensorDefinition:
+    """Mark the views and rules as built when `rollups init` has built them."""
+
+    @dg.sensor(
+        name="deployed_views",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Marks the views and rules that `rollups init` has deployed.",
+    )
+    def deployed_views(
+        context: dg.SensorEvaluationContext, warehouse: Warehouse
+    ) -> dg.SensorResult | dg.SkipReason:
+        try:
+            with warehouse.connection() as connection:
+                version = config_value(connection, "deployed_version")
+        except RollupsError as error:
+            return dg.SkipReason(str(error))
+        if version is None or version == context.cursor:
+            return dg.SkipReason("nothing was deployed since the last look")
+        keys = sorted(key for assets in views for key in assets.keys)
+        metadata = {"deployed_version": version}
+        marks = [dg.AssetMaterialization(key, metadata=metadata) for key in keys]
+        return dg.SensorResult(asset_events=marks, cursor=version)
+
+    return deployed_views

@@ -21,14 +21,14 @@ FAMILIES = ("outreach",)
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 
 
-class Settings(BaseSettings, frozen=True):
+class Settings(BaseSettings):
     """Settings read from ``ROLLUPS_*`` environment variables.
 
     Raises :class:`~orchestration.errors.SettingsError` (through :func:`load_settings`) with the
     variable, the value and what is allowed.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ROLLUPS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ROLLUPS_", extra="ignore", frozen=True)
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -40,18 +40,25 @@ class Settings(BaseSettings, frozen=True):
         description="Folder for the embedded database, the Dagster home and caches.",
     )
     pg_bin: Path | None = Field(
-        default=None, description="Folder with another PostgreSQL's binaries for the embedded server."
+        default=None,
+        description="Folder with another PostgreSQL's programs for the embedded server.",
     )
     pg_port: int | None = Field(
-        default=None, ge=1024, le=65535, description="Port of the embedded server; default: a free one."
+        default=None,
+        ge=1024,
+        le=65535,
+        description="Port of the embedded server; unset: a free one.",
     )
     families: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=FAMILIES, description=f"Families to run, separated by commas: {', '.join(FAMILIES)}."
+        default=FAMILIES,
+        description=f"Families to run, separated by commas: {', '.join(FAMILIES)}.",
     )
     outreach_schema: str = Field(
         default="dripiq_app", description="Schema of the outreach source tables."
     )
-    support_schema: str = Field(default="public", description="Schema of the support source tables.")
+    support_schema: str = Field(
+        default="public", description="Schema of the support source tables."
+    )
     change_capture: Literal["watermark"] = Field(
         default="watermark", description="How changed source rows are found: watermark."
     )
@@ -91,7 +98,8 @@ class Settings(BaseSettings, frozen=True):
         names = tuple(part.strip() for part in value.split(",") if part.strip())
         unknown = [name for name in names if name not in FAMILIES]
         if unknown or not names:
-            raise ValueError(f"{', '.join(unknown) or 'empty'}: use one or more of {', '.join(FAMILIES)}")
+            wrong = ", ".join(unknown) or "empty"
+            raise ValueError(f"{wrong}: use one or more of {', '.join(FAMILIES)}")
         return names
 
     @field_validator("outreach_schema", "support_schema")
@@ -125,7 +133,7 @@ class Settings(BaseSettings, frozen=True):
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """Read the settings once per process; a wrong one raises ``SettingsError`` naming the variable."""
+    """Read the settings, once per process; a wrong one raises ``SettingsError``."""
     try:
         return Settings()
     except ValidationError as error:

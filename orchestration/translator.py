@@ -9,17 +9,24 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 SOURCES_GROUP = "sources"
-_GROUPS = {"staging": "staging", "intermediate": "ledger", "marts": "marts", "reporting": "reporting"}
+_GROUPS = {
+    "staging": "staging",
+    "intermediate": "ledger",
+    "marts": "marts",
+    "reporting": "reporting",
+}
 
 
 def visible_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest without the plumbing of a refresh: source ``ops`` and models with meta ``plumbing``.
+    """The manifest without a refresh's plumbing: source ``ops``, models with meta ``plumbing``.
 
     They are how a refresh carries its scope to dbt, not data that flows into the rollups.
     """
     hidden = {key for key, node in manifest["sources"].items() if node["source_name"] == "ops"}
     hidden |= {
-        key for key, node in manifest["nodes"].items() if node["config"].get("meta", {}).get("plumbing")
+        key
+        for key, node in manifest["nodes"].items()
+        if node["config"].get("meta", {}).get("plumbing")
     }
 
     def shown(keys: list[str]) -> list[str]:
@@ -38,7 +45,9 @@ def visible_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "nodes": nodes,
         "sources": {key: manifest["sources"][key] for key in shown(list(manifest["sources"]))},
         **{
-            name: {key: shown(others) for key, others in manifest[name].items() if key not in hidden}
+            name: {
+                key: shown(others) for key, others in manifest[name].items() if key not in hidden
+            }
             for name in ("parent_map", "child_map")
         },
     }
@@ -48,7 +57,11 @@ class RollupsTranslator(DagsterDbtTranslator):
     """Asset keys are bare model names, sources ``source/table``; groups follow the folders."""
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        # A view is as fresh as what it reads: Dagster calls such an asset virtual.
+        settings = DagsterDbtTranslatorSettings(
+            enable_asset_checks=True, enable_dbt_views_as_virtual_assets=True
+        )
+        super().__init__(settings)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":

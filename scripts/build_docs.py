@@ -26,18 +26,20 @@ SECTIONS = {
 
 
 def metrics_page(manifest: dict[str, Any]) -> str:
-    """Every public table with its grain and columns; a column is described where it first stands."""
+    """Every public table with its grain and columns."""
     models = {
-        node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
     }
     reporting = tuple(
         sorted(name for name, node in models.items() if node["fqn"][1] == "reporting")
     )
-    lines = [
-        NOTE, "# Metrics\n",
-        "Every table and view in schema `analytics`. Times are instants (`timestamptz`); a `date` is"
-        " a calendar day in the tenant's reporting time zone.\n",
-    ]  # fmt: skip
+    intro = (
+        "Every table and view in schema `analytics`. Times are instants (`timestamptz`); a `date`"
+        " is a calendar day in the tenant's reporting time zone.\n"
+    )
+    lines = [NOTE, "# Metrics\n", intro]
     for title, names in (SECTIONS | {"Views with rates": reporting}).items():
         lines.append(f"## {title}\n")
         for name in names:
@@ -56,12 +58,11 @@ def _table(node: dict[str, Any]) -> list[str]:
 
 def settings_page() -> str:
     """Every ROLLUPS_ variable with its default."""
-    lines = [
-        NOTE, "# Settings\n",
+    intro = (
         "Environment variables; a wrong value is refused with its name, the value and what is"
-        " allowed.\n",
-        "| variable | default | meaning |", "| --- | --- | --- |",
-    ]  # fmt: skip
+        " allowed.\n"
+    )
+    lines = [NOTE, "# Settings\n", intro, "| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = field.default
         if name == "home":

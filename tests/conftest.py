@@ -1,4 +1,4 @@
-"""Fixtures: one real PostgreSQL server for the test session, a database of its own for each test."""
+"""Fixtures: one real PostgreSQL server for the session, a database of its own for each test."""
 
 from __future__ import annotations
 

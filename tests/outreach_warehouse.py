@@ -135,7 +135,8 @@ class OutreachWarehouse:
     def metric(self, tenant_id: str, day: date, name: str) -> int:
         """A metric of the tenant's day; 0 when there is no row."""
         found = self.connection.execute(
-            sql.SQL("select {} from analytics.metrics_tenant_daily where tenant_id = %s and date = %s")
+            sql.SQL("select {} from analytics.metrics_tenant_daily"
+                    " where tenant_id = %s and date = %s")
             .format(sql.Identifier(name)),
             [tenant_id, day],
         ).fetchone()  # fmt: skip
@@ -148,8 +149,8 @@ class OutreachWarehouse:
     def row_versions(self) -> dict[str, set[tuple[Any, ...]]]:
         """(tenant, date, xmin, ctid, xmax) of every row of every partitioned table of ours."""
         tables = {
-            "analytics": ["metrics_contact_hourly", "metrics_campaign_daily", "metrics_tenant_daily",
-                          "metrics_message"],
+            "analytics": ["metrics_contact_hourly", "metrics_campaign_daily",
+                          "metrics_tenant_daily", "metrics_message"],
             "intermediate": ["outreach_activity_ledger", "outreach_campaign_cohort",
                              "outreach_tenant_cohort", "outreach_optout_ledger",
                              "outreach_transition_ledger"],

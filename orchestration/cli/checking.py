@@ -25,7 +25,7 @@ from orchestration.cli.session import (
 
 if TYPE_CHECKING:
     from orchestration.warehouse.doctor import Check
-    from orchestration.warehouse.status import FamilyStatus, RefreshStatus
+    from orchestration.warehouse.status import FamilyStatus, RefreshStatus, TenantStatus
     from orchestration.warehouse.verify import VerifyReport
 
 CHECK_FAILED = 1
@@ -101,25 +101,22 @@ def doctor(as_json: Json = False) -> None:
 
 def _say_status(output: Output, status: FamilyStatus) -> None:
     output.table(
-        ["tenant", "zone", "complete through (UTC)", ">stale", ">pending", ">waiting",
-         "last refresh (UTC)", ">took", "result", ">duplicates", "quarantined"],
+        ["tenant", "zone", "complete through", ">stale", ">pending", "last refresh",
+         ">duplicates", "quarantined"],
         [
             [
                 tenant.tenant_id,
                 tenant.timezone,
                 "refused: id" if tenant.refused else tenant.complete_through,
                 duration(_seconds(tenant.staleness_minutes)),
-                tenant.pending,
-                duration(_seconds(tenant.pending_minutes)),
-                tenant.refreshed_at,
-                duration(tenant.refresh_seconds),
-                tenant.refresh_status,
+                _pending(tenant),
+                _last_refresh(tenant),
                 tenant.duplicates,
                 ", ".join(f"{reason} {rows:,}" for reason, rows in tenant.quarantined.items()),
             ]
             for tenant in status.tenants
         ],
-        title=f"{status.family}: {len(status.tenants)} tenants",
+        title=f"{status.family}: {len(status.tenants)} tenants, times in UTC",
     )  # fmt: skip
     if status.refused:
         output.line(
@@ -130,6 +127,18 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
         output.line(f"running: {_described(refresh)}")
     last = status.last_refresh
     output.line(f"last refresh: {_described(last)}" if last else "no refresh yet: rollups refresh")
+
+
+def _pending(tenant: TenantStatus) -> str:
+    age = "" if tenant.pending_minutes is None else f" ({duration(tenant.pending_minutes * 60)})"
+    return f"{tenant.pending:,}{age}"
+
+
+def _last_refresh(tenant: TenantStatus) -> str:
+    if tenant.refreshed_at is None:
+        return "-"
+    took = duration(tenant.refresh_seconds)
+    return f"{shown(tenant.refreshed_at)} {tenant.refresh_status}, {took}"
 
 
 def _described(refresh: RefreshStatus) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.cli import was_interrupted
 from orchestration.cli.output import Json, Output, Yes, count
 from orchestration.cli.session import (
     DateFrom,
@@ -21,7 +20,7 @@ from orchestration.cli.session import (
     require_family,
     require_range,
 )
-from orchestration.errors import InputError, RefreshError
+from orchestration.errors import InputError
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -159,14 +158,13 @@ def _run(
                 ),
                 on_wait=lambda busy: output.note(_waiting(busy)),
             )
-    except (KeyboardInterrupt, RefreshError):
+    except BaseException:
         done = progress.done + progress.done_by_others
-        output.note(
-            f"{done:,} of {count(total, 'partition')} done, {total - done:,} stay pending: the next"
-            f" refresh does them, or `rollups backfill --family {plan.family} --resume`"
-        )
-        if was_interrupted():
-            raise KeyboardInterrupt from None
+        if progress.noted:
+            output.note(
+                f"{done:,} of {count(total, 'partition')} done, {total - done:,} stay pending: the"
+                f" next refresh does them, or `rollups backfill --family {plan.family} --resume`"
+            )
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import date
@@ -85,18 +86,22 @@ def connect(url: str) -> psycopg.Connection:
 @contextmanager
 def deployed_database(output: Output) -> Iterator[tuple[Settings, str, psycopg.Connection]]:
     """Settings, URL and a connection to a database that has the rollups."""
-    from orchestration.warehouse.bootstrap import require_initialised
-
     settings = load_settings()
     url = url_of_existing(settings, output)
     with connect(url) as connection:
-        require_initialised(connection)
+        found = connection.execute(
+            "select to_regclass('analytics.metrics_tenant_daily')"
+        ).fetchone()
+        if found is None or found[0] is None:
+            raise InputError("this database has no rollups yet: run `rollups init` first")
         yield settings, url, connection
 
 
 @contextmanager
 def dbt_silenced() -> Iterator[None]:
     """dbt writes its errors to stdout; they are in its log and in the error we report."""
+    # An interrupted dbt leaves a semaphore to Python's own cleaner, which would complain of it.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
     with redirect_stdout(io.StringIO()):
         yield
 

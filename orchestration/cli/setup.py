@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -155,7 +156,7 @@ def write_sample(
         if not source_tables_exist(connection, schema):
             create_source_tables(connection, schema)
         # The source has no column for a tenant's zone: it is kept with the rollups.
-        if not models_are_current(connection, settings):
+        if not _can_keep_zones(connection):
             deploy(output, settings, url)
         with output.step("writing sample data") as step:
             summary = generate(connection, schema, plan, _shown_by(step))
@@ -164,7 +165,12 @@ def write_sample(
     return summary
 
 
-def _shown_by(step: Step) -> Any:
+def _can_keep_zones(connection: psycopg.Connection) -> bool:
+    row = connection.execute("select to_regclass('ops.tenant_setting')").fetchone()
+    return bool(row and row[0])
+
+
+def _shown_by(step: Step) -> Callable[[str, int, int], None]:
     return lambda what, done, total: step.advance(done, total, what)
 
 

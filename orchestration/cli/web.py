@@ -30,46 +30,45 @@ _NODE = re.compile(r"(\d+) of (\d+): (\w+)")
 def run(output: Output, settings: Settings, url: str) -> None:
     """Run the Dagster UI, the schedule and the sensors in the foreground until Ctrl-C."""
     from orchestration.dagster_environment import dagster_command, dagster_environment
-    from orchestration.settings import PROJECT_ROOT
 
-    port = free_port(settings.web_port)
-    if port != settings.web_port:
-        output.note(
-            f"port {settings.web_port} is taken by another program: using {port}"
-            " (ROLLUPS_WEB_PORT chooses one)"
+    with _only_one(settings):
+        port = free_port(settings.web_port)
+        if port != settings.web_port:
+            output.note(
+                f"port {settings.web_port} is taken by another program: using {port}"
+                " (ROLLUPS_WEB_PORT chooses one)"
+            )
+        environment = os.environ | dagster_environment(settings, url)
+        command = dagster_command(settings.model_copy(update={"web_port": port}))
+        address = f"http://127.0.0.1:{port}"
+        output.note(f"starting Dagster on {address} ...")
+        process = subprocess.Popen(
+            command, cwd=environment["DAGSTER_HOME"], env=environment, start_new_session=True
         )
-    environment = os.environ | dagster_environment(settings, url)
-    command = dagster_command(settings.model_copy(update={"web_port": port}))
-    address = f"http://127.0.0.1:{port}"
-    output.note(f"starting Dagster on {address} ...")
-    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True)
-    watcher = threading.Thread(target=_announce, args=(output, process, address), daemon=True)
-    watcher.start()
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        with output.step("stopping Dagster"):
-            stop_group(process)
-        return
-    stop_group(process)
+        try:
+            arguments = (output, process, address)
+            threading.Thread(target=_announce, args=arguments, daemon=True).start()
+            code = process.wait()
+        except KeyboardInterrupt:
+            with output.step("stopping Dagster"):
+                stop_group(process)
+            return
+        stop_group(process)
     raise RollupsError(f"dagster dev ended with code {code}: its messages are above")
 
 
 def refresh_through_dagster(output: Output, settings: Settings, url: str, family: str) -> None:
     """The first load, as a Dagster run, so that its partitions are marked in the UI."""
     from orchestration.dagster_environment import dagster_environment
-    from orchestration.settings import PROJECT_ROOT
 
     log_path = settings.home / "logs" / f"first-refresh-{family}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable, "-m", "dagster", "job", "execute",
-        "-w", str(PROJECT_ROOT / "workspace.yaml"), "-j", f"{family}_refresh",
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "dagster", "job", "execute"]
+    command += ["-m", "orchestration.definitions", "-j", f"{family}_refresh"]
     environment = os.environ | dagster_environment(settings, url)
     with output.step(f"first refresh of {family}") as step, log_path.open("w") as log:
         process = subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=environment, start_new_session=True,
+            command, cwd=environment["DAGSTER_HOME"], env=environment, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )  # fmt: skip
         try:
@@ -105,6 +104,23 @@ def stop_group(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None
                 if process.poll() is not None and not _group_lives(process.pid):
                     return
                 time.sleep(0.1)
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Two daemons on one Dagster home would both run the schedule."""
+    from filelock import FileLock, Timeout
+
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "running.lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            f"Dagster runs already for {settings.home}: end that one first,"
+            " or set ROLLUPS_HOME to another folder"
+        ) from None
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -56,8 +55,12 @@ class BackfillPlan:
 
 @dataclass
 class BackfillProgress:
-    """How far a backfill is: partitions it has done, and those that others did meanwhile."""
+    """How far a backfill is: partitions it has done, and those that others did meanwhile.
 
+    ``noted``: all of it is pending work by now.
+    """
+
+    noted: bool = False
     done: int = 0
     done_by_others: int = 0
 
@@ -117,8 +120,10 @@ def run_backfill(
 
     Raises what :func:`refresh` raises; pieces not done by then stay pending.
     """
-    with connect(url, application="rollups backfill") as connection, _present(connection, plan):
+    with connect(url, application="rollups backfill") as connection:
+        _take_charge(connection, plan.family)
         _note(connection, plan)
+        progress.noted = True
         for piece in plan.pieces:
             _let_others_pass(connection, plan.family)
             left = _still_pending(connection, plan.family, piece)
@@ -207,16 +212,11 @@ def _still_pending(
     return tuple(Partition(*row) for row in rows)
 
 
-@contextmanager
-def _present(connection: psycopg.Connection, plan: BackfillPlan) -> Iterator[None]:
-    """While inside, other refreshes leave noted backfill work to the command line."""
-    lock = f"rollups backfill {plan.family}"
-    connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [lock])
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("select pg_advisory_unlock_shared(hashtextextended(%s, 0))", [lock])
+def _take_charge(connection: psycopg.Connection, family: str) -> None:
+    """Until this connection closes, other refreshes leave noted backfill work to us."""
+    connection.execute(
+        "select pg_advisory_lock_shared(hashtextextended(%s, 0))", [f"rollups backfill {family}"]
+    )
 
 
 def _let_others_pass(connection: psycopg.Connection, family: str) -> None:

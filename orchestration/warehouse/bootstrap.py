@@ -1,4 +1,4 @@
-"""``rollups init``: schemas, operational tables, functions, models, roles. May be run again at any time."""
+"""``rollups init``: schemas, operational tables, functions, models, roles. Run it at any time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def deploy(settings: Settings, url: str, models: Sequence[str]) -> list[NodeResu
             results = dbt_project(settings).run(
                 ["build", "--exclude-resource-type", "unit_test", "--select", *models]
             )
-    _require_success("deploy", [node for node in results if node.resource_type in ("model", "seed")])
+    built = [result for result in results if result.resource_type in ("model", "seed")]
+    _require_success("deploy", built)
     return results
 
 
@@ -72,6 +73,12 @@ def ensure_schema(url: str, name: str) -> None:
             return
         _require_create_right(connection, url)
         connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(name)))
+
+
+def config_value(connection: psycopg.Connection, name: str) -> str | None:
+    """A value of ``ops.config``, if it has one of this name."""
+    row = connection.execute("select value from ops.config where name = %s", [name]).fetchone()
+    return row[0] if row else None
 
 
 def require_initialised(connection: psycopg.Connection) -> None:
@@ -131,7 +138,9 @@ def _migrate(connection: psycopg.Connection) -> None:
             for path in sorted(SQL_FOLDER.glob("[0-9]*.sql")):
                 if path.stem not in applied:
                     connection.execute(path.read_bytes())
-                    connection.execute("insert into ops.migration (version) values (%s)", [path.stem])
+                    connection.execute(
+                        "insert into ops.migration (version) values (%s)", [path.stem]
+                    )
             connection.execute((SQL_FOLDER / "functions.sql").read_bytes())
     except psycopg.Error as error:
         raise DatabaseError(f"rollups init: {one_line(error)}") from error

@@ -45,7 +45,9 @@ def database_url(settings: Settings) -> str:
     return embedded_postgres(settings).start()
 
 
-def connect(url: str, *, application: str = "rollups", autocommit: bool = True) -> psycopg.Connection:
+def connect(
+    url: str, *, application: str = "rollups", autocommit: bool = True
+) -> psycopg.Connection:
     """Connect with the session's time zone pinned to UTC.
 
     Raises ``DatabaseError`` with one line for a server that is down, a wrong password, a missing

@@ -157,10 +157,11 @@ def _claim(
 
 
 def _tenants_with_work(connection: psycopg.Connection, request: RefreshRequest) -> list[str]:
+    wanted = None if request.tenant_ids is None else list(request.tenant_ids)
     rows = connection.execute(
         "select distinct tenant_id from ops.pending"
         " where family = %s and (%s::text[] is null or tenant_id = any(%s)) order by 1",
-        [request.family, request.tenant_ids and list(request.tenant_ids), list(request.tenant_ids or ())],
+        [request.family, wanted, wanted],
     )
     return [row[0] for row in rows]
 

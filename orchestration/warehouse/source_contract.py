@@ -55,9 +55,11 @@ def check_source(
     if not exists or exists[0] is None:
         return [
             ContractViolation(
-                schema, None, "this schema does not exist",
-                f"create it or set ROLLUPS_{family.upper()}_SCHEMA to the schema of the source tables",
-            )  # fmt: skip
+                schema,
+                None,
+                "this schema does not exist",
+                f"create it or set ROLLUPS_{family.upper()}_SCHEMA to the source's schema",
+            )
         ]
     violations: list[ContractViolation] = []
     for table in _contract(family):
@@ -121,9 +123,11 @@ def _check_table(
         elif found[column] not in _ACCEPTED_TYPES[wanted]:
             violations.append(
                 ContractViolation(
-                    name, column, f"type {found[column]} cannot be read",
+                    name,
+                    column,
+                    f"type {found[column]} cannot be read",
                     f"make it {wanted} (or expose a view with that type)",
-                )  # fmt: skip
+                )
             )
     return violations
 
@@ -144,14 +148,18 @@ def _check_absent_table(
         return []
     return [
         ContractViolation(
-            name, None, "this table is missing",
-            "create it, or point ROLLUPS_OUTREACH_SCHEMA at the schema that has it",
-        )  # fmt: skip
+            name,
+            None,
+            "this table is missing",
+            "create it, or name the schema that has it in its ROLLUPS_..._SCHEMA",
+        )
     ]
 
 
 def _no_select(name: str, schema: str) -> ContractViolation:
     return ContractViolation(
-        name, None, "no right to read it",
+        name,
+        None,
+        "no right to read it",
         f"grant usage on schema {schema} and select on {name} to this role",
-    )  # fmt: skip
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_replay_of_half_a_year_equals_a_recount(outreach: OutreachWarehouse, sha
         outreach.set_timezone(tenant, zone)
     step = (LAST - FIRST) / STEPS
     edges = [FIRST + n * step for n in range(STEPS)] + [LAST + timedelta(days=30)]
-    for since, until in zip(edges, edges[1:], strict=False):
+    for since, until in pairwise(edges):
         load_between(outreach.connection, SCHEMA, frames, since, until)
         outreach.refresh()
     assert outreach.pending() == []

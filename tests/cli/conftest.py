@@ -92,9 +92,7 @@ def refreshed_template(
 
 
 @pytest.fixture
-def rollups(
-    new_database: Callable[..., str], refreshed_template: str, test_home: Path
-) -> Rollups:
+def rollups(new_database: Callable[..., str], refreshed_template: str, test_home: Path) -> Rollups:
     """The command on a refreshed warehouse of its own."""
     return Rollups(test_home, new_database(refreshed_template))
 
@@ -142,10 +140,10 @@ def fingerprint(url: str) -> dict[str, str]:
         for schema, table in tables:
             row = connection.execute(
                 sql.SQL(
-                    "select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {} as t"
+                    "select md5(string_agg(t::text, '|' order by t::text)) from {} as t"
                 ).format(sql.Identifier(schema, table))
             ).fetchone()
-            found[f"{schema}.{table}"] = row[0] if row else ""
+            found[f"{schema}.{table}"] = row[0] if row and row[0] else "empty"
     return found
 
 

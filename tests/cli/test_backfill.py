@@ -16,8 +16,7 @@ FIRST, LAST = date.today() - timedelta(days=3), date.today() - timedelta(days=2)
 DATES = ("--from", FIRST.isoformat(), "--to", LAST.isoformat())
 
 PIECES_DONE = (
-    "select count(*) from ops.refresh where status = 'completed'"
-    f" and trigger = '{REASON}'"
+    f"select count(*) from ops.refresh where status = 'completed' and trigger = '{REASON}'"
 )
 LEFT = "select count(*) from ops.pending"
 

@@ -87,7 +87,10 @@ def test_without_any_database_the_demo_is_suggested(tmp_path) -> None:
     [
         ("drop table {}.message_events", [f"{SCHEMA}.message_events", "missing"]),
         ("alter table {}.outbound_messages drop column sent_at", ["outbound_messages.sent_at"]),
-        ("alter table {}.tenants alter column name type jsonb using null", ["tenants.name", "jsonb"]),
+        (
+            "alter table {}.tenants alter column name type jsonb using null",
+            ["tenants.name", "jsonb"],
+        ),
         ("drop schema {} cascade", [SCHEMA, "ROLLUPS_OUTREACH_SCHEMA"]),
     ],
 )
@@ -113,8 +116,10 @@ def test_a_server_that_is_down_is_one_line(shared_rollups: Rollups) -> None:
 
 def test_a_wrong_password_is_one_line(shared_rollups: Rollups) -> None:
     parts = urlsplit(shared_rollups.url)
-    assert parts.username and parts.hostname
-    url = parts._replace(netloc=f"{parts.username}:wrong-word@{parts.hostname}:{parts.port}").geturl()
+    assert parts.username is not None
+    url = parts._replace(
+        netloc=f"{parts.username}:wrong-word@{parts.hostname}:{parts.port}"
+    ).geturl()
     try:
         psycopg.connect(url).close()
     except psycopg.OperationalError:
@@ -135,9 +140,7 @@ def reader_url(shared_rollups: Rollups, server_url: str) -> Iterator[str]:
     """A role that may read everything in the shared warehouse and write nothing."""
     role = sql.Identifier("rollups_test_reader")
     with psycopg.connect(shared_rollups.url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create role {} login password 'reading'").format(role)
-        )
+        connection.execute(sql.SQL("create role {} login password 'reading'").format(role))
         for schema in (SCHEMA, "ops", "staging", "intermediate", "analytics"):
             name = sql.Identifier(schema)
             connection.execute(sql.SQL("grant usage on schema {} to {}").format(name, role))

@@ -71,7 +71,8 @@ class History:
         state = self.random.choice(["sent", "failed"])
         column = "sent_at" if state == "sent" else "error_at"
         self.warehouse.connection.execute(
-            f"update outbound_messages set state = %s, {column} = %s, updated_at = %s where id = %s",
+            f"update outbound_messages set state = %s, {column} = %s, updated_at = %s"
+            " where id = %s",
             [state, self._past(60), self.clock, message],
         )
 
@@ -83,7 +84,9 @@ class History:
         kind = self.random.choice(KINDS)
         at = max(sent - timedelta(minutes=1), self._past(3 * 24 * 60))
         at += timedelta(days=self.random.choice([0] * 12 + [400]))
-        provider_id = self.random.choice([self._name("sg"), self._name("sg"), None, "generated_1_x"])
+        provider_id = self.random.choice(
+            [self._name("sg"), self._name("sg"), None, "generated_1_x"]
+        )
         self._add_event(tenant, message, kind, at, provider_id)
 
     def copy(self) -> None:
@@ -111,7 +114,9 @@ class History:
 
     def unsubscribe(self) -> None:
         tenant, contact = self.random.choice(self.contacts)
-        address = self.random.choice([f" Same@{tenant}.example", "0@x.example", f"1@{tenant}.example"])
+        address = self.random.choice(
+            [f" Same@{tenant}.example", "0@x.example", f"1@{tenant}.example"]
+        )
         self.warehouse.connection.execute(
             "insert into contact_unsubscribes (id, tenant_id, channel, channel_value, campaign_id,"
             " unsubscribed_at, unsubscribe_source, created_at)"

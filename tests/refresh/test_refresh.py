@@ -23,7 +23,9 @@ def two_tenants(outreach: OutreachWarehouse) -> OutreachWarehouse:
             sent = NOON + timedelta(days=n - 2)
             message = f"{tenant}_{n}"
             outreach.add_message(tenant, f"{tenant}_ann", message, sent)
-            outreach.add_event(tenant, message, f"{message}_d", "delivered", sent + timedelta(seconds=4))
+            outreach.add_event(
+                tenant, message, f"{message}_d", "delivered", sent + timedelta(seconds=4)
+            )
             outreach.add_event(tenant, message, f"{message}_o", "open", sent + timedelta(hours=30))
     outreach.refresh()
     assert outreach.differences() == []
@@ -88,8 +90,8 @@ def test_backfill_of_a_day_whose_source_is_gone_ends_empty(two_tenants: Outreach
     before = two_tenants.row_versions()
     two_tenants.backfill(["acme"], DAY, DAY)
     left = two_tenants.rows(
-        "select count(*) from analytics.metrics_contact_hourly where tenant_id = 'acme' and date = %s"
-        " and sends > 0",
+        "select count(*) from analytics.metrics_contact_hourly"
+        " where tenant_id = 'acme' and date = %s and sends > 0",
         DAY,
     )
     assert left == [(0,)]
@@ -109,12 +111,15 @@ def test_a_failing_model_leaves_the_work_pending(two_tenants: OutreachWarehouse)
         "acme", "acme_1", "click", "click", NOON, created_at=NOON + timedelta(days=4)
     )
     two_tenants.connection.execute(
-        "alter table analytics.metrics_campaign_daily add constraint stop check (clicks = 0) not valid"
+        "alter table analytics.metrics_campaign_daily"
+        " add constraint stop check (clicks = 0) not valid"
     )
     with pytest.raises(RefreshError, match="stays pending"):
         two_tenants.refresh()
     assert two_tenants.pending() != []
-    two_tenants.connection.execute("alter table analytics.metrics_campaign_daily drop constraint stop")
+    two_tenants.connection.execute(
+        "alter table analytics.metrics_campaign_daily drop constraint stop"
+    )
     two_tenants.refresh()
     assert two_tenants.differences() == []
     assert two_tenants.pending() == []
@@ -127,13 +132,17 @@ def test_a_zone_change_moves_every_day(two_tenants: OutreachWarehouse) -> None:
 
 
 def test_a_changed_rule_is_applied_to_all_history(two_tenants: OutreachWarehouse) -> None:
-    two_tenants.connection.execute("update staging.event_type_map set canonical_type = 'click' where raw_type = 'open'")
+    two_tenants.connection.execute(
+        "update staging.event_type_map set canonical_type = 'click' where raw_type = 'open'"
+    )
     two_tenants.refresh()
     assert two_tenants.metric("acme", DAY + timedelta(days=1), "clicks") == 1
     assert two_tenants.metric("acme", DAY + timedelta(days=1), "opens") == 0
 
 
-def test_old_events_are_welcome_and_impossible_ones_quarantined(outreach: OutreachWarehouse) -> None:
+def test_old_events_are_welcome_and_impossible_ones_quarantined(
+    outreach: OutreachWarehouse,
+) -> None:
     outreach.add_tenant("acme")
     outreach.add_contact("acme", "ann")
     outreach.add_message("acme", "ann", "old", datetime(2004, 4, 15, 7, 56))
@@ -146,5 +155,3 @@ def test_old_events_are_welcome_and_impossible_ones_quarantined(outreach: Outrea
         " where verdict = 'quarantined' group by 1 order by 1"
     ) == [("before_min_event_date", 1), ("too_far_in_future", 1)]
     assert outreach.differences() == []
-
-

@@ -38,7 +38,7 @@
                     early_verdict,
                     coalesce(provider_event_id, event_id),
                     provider_event_id is null
-                order by ingested_at, event_id
+                order by ingested_at, event_id collate "C"
             ) as id_copy
         from eligible_events
     ),
@@ -55,7 +55,7 @@
                     kind,
                     occurred_at,
                     case when kind in ('open', 'click') then row(url, ip, user_agent)::text end
-                order by ingested_at, event_id
+                order by ingested_at, event_id collate "C"
             ) as fingerprint_copy
         from numbered_by_id
     )

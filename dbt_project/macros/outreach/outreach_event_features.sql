@@ -79,15 +79,15 @@
         verdict = 'counted' and kind = 'bounce' and is_block as is_block,
         verdict = 'counted' and row_number() over (
             partition by tenant_id, message_id, verdict, kind
-            order by occurred_at, ingested_at, event_id
+            order by occurred_at, ingested_at, event_id collate "C"
         ) = 1 as is_first,
         verdict = 'counted' and kind = 'open' and not is_machine and row_number() over (
             partition by tenant_id, message_id, verdict, kind, is_machine
-            order by occurred_at, ingested_at, event_id
+            order by occurred_at, ingested_at, event_id collate "C"
         ) = 1 as is_first_human,
         verdict = 'counted' and kind in ('open', 'click') and row_number() over (
             partition by tenant_id, message_id, verdict, kind in ('open', 'click')
-            order by occurred_at, ingested_at, event_id
+            order by occurred_at, ingested_at, event_id collate "C"
         ) = 1 as is_first_engagement
     from with_machine
 {%- endmacro %}

@@ -82,7 +82,9 @@ row_evidence as (
         unsubscribes.occurred_at,
         unsubscribes.unsubscribe_id as evidence_id,
         coalesce(unsubscribes.campaign_id, '__none__') as campaign_id,
-        coalesce(campaigns.contact_id, single_contacts.contact_id, '__none__') as contact_id
+        coalesce(
+            campaigns.contact_id, unsubscribes.contact_id, single_contacts.contact_id, '__none__'
+        ) as contact_id
     from {{ ref('stg_outreach__unsubscribes') }} as unsubscribes
     inner join subjects
         on unsubscribes.tenant_id = subjects.tenant_id
@@ -132,7 +134,7 @@ numbered as (
         evidence.*,
         count(*) filter (where is_return) over (
             partition by tenant_id, channel, address
-            order by occurred_at, is_return, evidence_id
+            order by occurred_at, is_return, evidence_id collate "C"
             rows between unbounded preceding and current row
         ) as episode
     from evidence
@@ -143,7 +145,7 @@ attributed as (
         numbered.*,
         row_number() over (
             partition by tenant_id, channel, address, episode
-            order by occurred_at, evidence_id
+            order by occurred_at, evidence_id collate "C"
         ) as step,
         first_value(campaign_id) over (attribution) as episode_campaign_id,
         first_value(contact_id) over (attribution) as episode_contact_id
@@ -151,7 +153,7 @@ attributed as (
     where not is_return
     window attribution as (
         partition by tenant_id, channel, address, episode
-        order by is_message desc, occurred_at, evidence_id
+        order by is_message desc, occurred_at, evidence_id collate "C"
     )
 )
 

@@ -36,7 +36,7 @@ numbered as (
         transitions.*,
         row_number() over (
             partition by tenant_id, campaign_id, reason, occurred_at, from_status, to_status
-            order by ingested_at, transition_id
+            order by ingested_at, transition_id collate "C"
         ) as copy,
         {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason_refused
     from transitions

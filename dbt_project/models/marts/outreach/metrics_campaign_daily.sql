@@ -69,7 +69,10 @@ select
             combined.tenant_id = ledger.tenant_id
             and combined.campaign_id = ledger.campaign_id
             and ledger.date <= combined.date
-        order by ledger.occurred_at desc, ledger.ingested_at desc, ledger.transition_id desc
+        order by
+            ledger.occurred_at desc,
+            ledger.ingested_at desc,
+            ledger.transition_id collate "C" desc
         limit 1
     ) as status_at_close
 from combined

@@ -18,7 +18,7 @@ select
 
     -- attributes
     event_type_map.canonical_type as kind,
-    coalesce((events.data ->> 'sg_machine_open') = 'true', false) as is_declared_machine,
+    coalesce(lower(events.data ->> 'sg_machine_open') = 'true', false) as is_declared_machine,
     coalesce(events.data ->> 'url', '') as url,
     coalesce(events.data ->> 'ip', '') as ip,
     coalesce(events.data ->> 'useragent', '') as user_agent,

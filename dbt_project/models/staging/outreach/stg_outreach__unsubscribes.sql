@@ -5,6 +5,7 @@ with unsubscribes as (
         'channel': 'text',
         'channel_value': 'text',
         'campaign_id': 'text',
+        'contact_id': 'text',
         'unsubscribed_at': 'timestamp',
         'created_at': 'timestamp'
     }) }}
@@ -15,6 +16,7 @@ select
     id as unsubscribe_id,
     tenant_id,
     campaign_id,
+    contact_id,
 
     -- attributes
     channel,

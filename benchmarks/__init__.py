@@ -1,0 +1,1 @@
+"""Programs that print tables. ``python -m benchmarks --help``."""
