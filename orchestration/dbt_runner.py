@@ -82,7 +82,8 @@ class DbtProject:
                 [*arguments, *self._global_flags(), "--target-path", target]
             )
         if outcome.exception is not None:
-            raise RefreshError(f"dbt {arguments[0]}: {outcome.exception}")
+            reason = str(outcome.exception) or type(outcome.exception).__name__
+            raise RefreshError(f"dbt {arguments[0]}: {reason}")
         results = getattr(outcome.result, "results", None) or []
         return [_node_result(result) for result in results]
 

@@ -189,7 +189,10 @@ begin
         from fresh_row where ops.is_tenant_id(tenant_id);
         noted := noted + noted_now;
 
-        known_to := greatest(known_to, least(horizon, (select max(ingested_at) from fresh_row)));
+        -- The newest row seen, never the clock: what was taken in under a slower clock comes later.
+        known_to := greatest(
+            known_to, least(horizon, coalesce((select max(ingested_at) from fresh_row), known_to))
+        );
         insert into ops.seen (family, source_table, row_id, ingested_at)
         select p_family, src.source_table, row_id, ingested_at
         from fresh_row

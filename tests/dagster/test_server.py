@@ -1,0 +1,81 @@
+"""A real `dagster dev`, daemon and all, asked over GraphQL as the browser would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import Settings
+from tests.dagster.conftest import TENANTS, fill
+from tests.dagster_server import DagsterServer, dagster_server
+from tests.outreach_warehouse import OutreachWarehouse
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def warehouse(
+    new_database: Callable[..., str], outreach_template: str, test_home: Path
+) -> Iterator[OutreachWarehouse]:
+    with OutreachWarehouse(Settings(home=test_home), new_database(outreach_template)) as filled:
+        fill(filled)
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def server(warehouse: OutreachWarehouse, tmp_path_factory: pytest.TempPathFactory):
+    log_path = tmp_path_factory.mktemp("dagster") / "dagster-dev.log"
+    with dagster_server(warehouse.settings, warehouse.url, log_path) as running:
+        yield running
+
+
+def test_hourly_run_backfills_and_refusals(
+    server: DagsterServer, warehouse: OutreachWarehouse
+) -> None:
+    """One test, because the daemon looks at backfills only twice a minute."""
+    hourly = server.launch("outreach_refresh", {"dagster/priority": "10"})
+    assert server.wait_for_run(hourly) == "SUCCESS"
+    everything = {f"2026-03-{day:02}|{tenant}" for day in range(9, 13) for tenant in TENANTS}
+    marks = server.marks(hourly)
+    assert marks["metrics_tenant_daily"] == everything
+    assert set(map(frozenset, marks.values())) == {frozenset(everything)}
+    assert warehouse.differences() == []
+
+    warehouse.connection.execute("update analytics.metrics_tenant_daily set sends = 99, opens = 99")
+    chosen = [f"2026-03-{day}|{tenant}" for day in (10, 11, 12) for tenant in ("acme", "birch")]
+    backfill = server.backfill(chosen, ["metrics_tenant_daily"])
+    scattered = ["2026-03-09|acme", "2026-03-11|cedar", "2026-03-09|birch", "2026-03-12|cedar"]
+    of_job = server.backfill_job(["2026-03-09|cedar", "2026-03-10|cedar"], "outreach_refresh")
+    several = server.backfill(scattered, ["metrics_tenant_daily", "metrics_contact_hourly"])
+    unknown = server.launch("outreach_refresh", {"dagster/partition": "2026-03-09|nobody"})
+
+    assert server.wait_for_run(unknown) == "FAILURE"
+    assert "unknown outreach tenant 'nobody'" in server.failure(unknown)
+
+    done = server.wait_for_backfill(backfill)
+    assert done["status"] == "COMPLETED_SUCCESS"
+    assert len(done["runs"]) == 2, "a run per tenant"
+    marked = [server.marks(run["id"]).get("metrics_tenant_daily", set()) for run in done["runs"]]
+    assert set().union(*marked) == set(chosen)
+
+    done = server.wait_for_backfill(several)
+    assert done["status"] == "COMPLETED_SUCCESS"
+    marked = [server.marks(run["id"]).get("metrics_contact_hourly", set()) for run in done["runs"]]
+    assert set().union(*marked) == set(scattered)
+    assert sum(map(bool, marked)) == 1, "one run does the work of those that wait"
+
+    done = server.wait_for_backfill(of_job)
+    assert done["status"] == "COMPLETED_FAILED"
+    assert "launch the backfill on an asset" in server.failure(done["runs"][0]["id"])
+
+    rebuilt = {(key.split("|")[1], date.fromisoformat(key[:10])) for key in (*chosen, *scattered)}
+    wrong = set(
+        warehouse.rows(
+            "select tenant_id, date from analytics.metrics_tenant_daily where sends = 99"
+        )
+    )
+    assert wrong == {("cedar", date(2026, 3, 9)), ("cedar", date(2026, 3, 10))}
+    assert len(rebuilt) == 10
