@@ -91,5 +91,5 @@ def use_database(
 def location(filled: OutreachWarehouse, use_database: Callable[[str], None]) -> Iterator[Location]:
     """The code location on the filled warehouse."""
     use_database(filled.url)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         yield Location(instance)

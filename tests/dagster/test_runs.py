@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+import dagster as dg
 import pytest
 
 from tests.dagster.conftest import TENANTS, Location
@@ -75,7 +76,6 @@ def test_tests_of_dbt_are_evaluated_as_checks(location: Location) -> None:
     )
     assert keys
     assert set(summaries) == keys
-    assert {each.evaluation_status_text for each in []} == set()
     for execution in summaries.values():
         assert execution.status.value == "SUCCEEDED"
 
@@ -104,11 +104,11 @@ def test_one_chosen_asset_brings_its_family_up_to_date(
     location: Location, filled: OutreachWarehouse
 ) -> None:
     job = location.defs.resolve_implicit_global_asset_job_def()
-    key = next(iter(location.defs.resolve_asset_graph().get_all_asset_keys()))
-    chosen = type(key)("metrics_tenant_daily")
     location.instance.add_dynamic_partitions("outreach_tenant", ["acme"])
     result = job.execute_in_process(
-        instance=location.instance, asset_selection=[chosen], partition_key="2026-03-10|acme"
+        instance=location.instance,
+        asset_selection=[dg.AssetKey("metrics_tenant_daily")],
+        partition_key="2026-03-10|acme",
     )
     assert result.success
     assert set(location.marks("metrics_contact_hourly")) == {"2026-03-10|acme"}
@@ -141,12 +141,13 @@ def test_one_chosen_asset_brings_its_family_up_to_date(
 def test_refused_run_says_why_in_one_line_and_writes_nothing(
     location: Location, filled: OutreachWarehouse, tags: dict[str, str], said: str
 ) -> None:
+    # Anybody can do this over GraphQL.
+    location.instance.add_dynamic_partitions("outreach_tenant", ["acme", "nobody"])
     result, failure = location.run(tags=tags)
     assert not result.success
     assert said in failure
     assert "\n" not in failure.strip()
     assert refreshes(filled) == 0
-    assert location.tenants() in ([], ["acme"])
     run = location.instance.get_run_by_id(result.run_id)
     assert run is not None
     assert run.tags["dagster/max_retries"] == "0"
@@ -200,8 +201,8 @@ def test_failed_model_fails_the_run_and_leaves_the_work_pending(
 def test_views_can_be_built_again(location: Location, filled: OutreachWarehouse) -> None:
     filled.connection.execute("drop view analytics.rpt_tenant_daily")
     job = location.defs.resolve_implicit_global_asset_job_def()
-    graph = location.defs.resolve_asset_graph()
-    chosen = [key for key in graph.get_all_asset_keys() if key.path == ["rpt_tenant_daily"]]
-    result = job.execute_in_process(instance=location.instance, asset_selection=chosen)
+    result = job.execute_in_process(
+        instance=location.instance, asset_selection=[dg.AssetKey("rpt_tenant_daily")]
+    )
     assert result.success
     assert filled.rows("select to_regclass('analytics.rpt_tenant_daily') is not null") == [(True,)]

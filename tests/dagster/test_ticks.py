@@ -70,7 +70,7 @@ def test_nothing_starts_on_an_unfit_database(
 ) -> None:
     use_database(DOWN if state == "down" else database_url)
     said = "127.0.0.1:9/nowhere" if state == "down" else "run `rollups init` first"
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         location = Location(instance)
         for answer in (
             tick(location), look(location, "outreach_tenants"), look(location, "deployed_views")
