@@ -81,6 +81,8 @@ class DbtProject:
             outcome = dbtRunner(manifest=manifest, callbacks=[_node_callback(on_node)]).invoke(
                 [*arguments, *self._global_flags(), "--target-path", target]
             )
+        if isinstance(outcome.exception, KeyboardInterrupt):
+            raise outcome.exception
         if outcome.exception is not None:
             reason = str(outcome.exception) or type(outcome.exception).__name__
             raise RefreshError(f"dbt {arguments[0]}: {reason}")

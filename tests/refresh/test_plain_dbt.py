@@ -1,0 +1,64 @@
+"""`dbt build` by itself, as a dbt user expects: it refreshes what is pending."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from orchestration.settings import DBT_PROJECT_DIR
+from orchestration.warehouse.connection import libpq_environment
+from tests.outreach_warehouse import OutreachWarehouse
+
+NOON = datetime(2026, 3, 3, 12, 0)
+
+
+def _dbt(warehouse: OutreachWarehouse, target: Path, *arguments: str) -> str:
+    completed = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", *arguments, "--profiles-dir", ".",
+         "--target-path", str(target), "--log-path", str(target)],
+        cwd=DBT_PROJECT_DIR, env=os.environ | libpq_environment(warehouse.url),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return completed.stdout + completed.stderr
+
+
+def test_dbt_alone_refreshes_what_is_pending(outreach: OutreachWarehouse, tmp_path: Path) -> None:
+    outreach.add_tenant("acme", "Asia/Kolkata")
+    outreach.add_contact("acme", "ann", "ann@acme.example")
+    outreach.add_message("acme", "ann", "m1", NOON)
+    outreach.add_event("acme", "m1", "e1", "delivered", NOON)
+
+    # Part of the models is no refresh: the work stays pending.
+    output = _dbt(outreach, tmp_path, "run", "--select", "outreach_activity_ledger")
+    assert "its work stays pending" in output, output[-2000:]
+    assert outreach.pending() == [("acme", "tenant", "")]
+
+    output = _dbt(outreach, tmp_path, "build")
+    assert "ERROR=0" in output, output[-3000:]
+    assert outreach.pending() == []
+    assert outreach.differences() == []
+    assert outreach.metric("acme", NOON.date(), "sends") == 1
+
+
+def test_a_full_refresh_does_not_rebuild_tables(
+    outreach: OutreachWarehouse, tmp_path: Path
+) -> None:
+    outreach.add_tenant("acme")
+    outreach.add_contact("acme", "ann")
+    outreach.add_message("acme", "ann", "m1", NOON)
+    outreach.refresh()
+    outreach.connection.execute(
+        "create view public.mine as select * from analytics.metrics_tenant_daily"
+    )
+    outreach.connection.execute(
+        "create view public.rates as select * from analytics.rpt_tenant_daily"
+    )
+    before = outreach.row_versions()
+    output = _dbt(outreach, tmp_path, "run", "--full-refresh")
+    assert "ERROR=0" in output, output[-3000:]
+    assert outreach.row_versions() == before
+    assert outreach.rows("select sends from public.mine") == [(1,)]
+    assert outreach.rows("select sends from public.rates") == [(1,)]
