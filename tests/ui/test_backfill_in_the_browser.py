@@ -31,7 +31,9 @@ def test_three_rollups_are_green_after_the_first_refresh(
         page.goto(f"{demo.address}/assets/{asset}?view=partitions")
         expect(page.get_by_text(re.compile(r"Materialized \([1-9]\d*\)"))).to_be_visible()
         page.screenshot(path=artifacts / f"partitions_{asset}.png")
-    page.goto(f"{demo.address}/assets/metrics_tenant_daily?view=lineage&lineageScope=upstream&lineageDepth=9")
+    page.goto(
+        f"{demo.address}/assets/metrics_tenant_daily?view=lineage&lineageScope=upstream&lineageDepth=9"
+    )
     expect(page.get_by_text(ASSET).first).to_be_visible()
     page.wait_for_timeout(2_000)
     page.screenshot(path=artifacts / "assets.png")

@@ -63,6 +63,7 @@ combined as (
 select
     combined.*,
     (
+        -- "C" below is a collation, no column: RF02 is silenced.
         select ledger.to_status
         from {{ ref('outreach_transition_ledger') }} as ledger
         where
@@ -72,7 +73,7 @@ select
         order by
             ledger.occurred_at desc,
             ledger.ingested_at desc,
-            ledger.transition_id collate "C" desc
+            ledger.transition_id collate "C" desc  -- noqa: RF02
         limit 1
     ) as status_at_close
 from combined
