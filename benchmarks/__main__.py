@@ -114,7 +114,9 @@ def main() -> None:
     with TemporaryDirectory(prefix="rollups-bench-") as folder:
         Path(folder).chmod(0o755)
         server = EmbeddedPostgres(Path(folder) / "server")
-        benchmark = Benchmark(Settings(home=Path(folder)), server.start(), options)
+        benchmark = Benchmark(
+            Settings(families=("outreach",), home=Path(folder)), server.start(), options
+        )
         try:
             benchmark.run()
             _print(benchmark)

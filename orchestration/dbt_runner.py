@@ -140,7 +140,8 @@ class DbtProject:
         digest = hashlib.sha256()
         digest.update(version("dbt-core").encode())
         digest.update(version("dbt-postgres").encode())
-        digest.update(self._settings.outreach_schema.encode())
+        for value in _settings_of_a_manifest(self._settings).values():
+            digest.update(f"{value}\n".encode())
         files = [DBT_PROJECT_DIR / name for name in _PARSED_FILES]
         for folder in _PARSED_FOLDERS:
             files += sorted(
@@ -154,9 +155,18 @@ class DbtProject:
 
 def dbt_project(settings: Settings) -> DbtProject:
     """The dbt project of these settings."""
-    os.environ["ROLLUPS_OUTREACH_SCHEMA"] = settings.outreach_schema
+    os.environ.update(_settings_of_a_manifest(settings))
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     return DbtProject(settings)
+
+
+def _settings_of_a_manifest(settings: Settings) -> dict[str, str]:
+    """What the dbt project reads from the environment while it is parsed."""
+    return {
+        "ROLLUPS_FAMILIES": ",".join(settings.families),
+        "ROLLUPS_OUTREACH_SCHEMA": settings.outreach_schema,
+        "ROLLUPS_SUPPORT_SCHEMA": settings.support_schema,
+    }
 
 
 def _retarget(manifest: Any, database: str) -> None:

@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 
 from orchestration.assets import RULES, rollup_assets, selections, view_assets
+from orchestration.checks import tenants_check
 from orchestration.dbt_runner import dbt_project
 from orchestration.errors import RollupsError
 from orchestration.jobs import backfill_job, refresh_job
@@ -51,7 +52,7 @@ def build_definitions() -> dg.Definitions:
     translator = RollupsTranslator()
     manifest = visible_manifest(json.loads(dbt_project(settings).manifest_path.read_bytes()))
     views = [view_assets("rules", RULES, manifest, translator)]
-    rollups, jobs, schedules, sensors = [], [], [], []
+    rollups, jobs, schedules, sensors, checks = [], [], [], [], []
     for family in settings.families:
         select = selections(family)
         views += [
@@ -66,8 +67,10 @@ def build_definitions() -> dg.Definitions:
         jobs += [job, backfill_job(family_rollups)]
         schedules.append(hourly_refresh(family, job))
         sensors.append(tenant_sensor(family))
+        checks.append(tenants_check(family))
     return dg.Definitions(
         assets=[*source_specs(manifest, translator), *views, *rollups],
+        asset_checks=checks,
         jobs=jobs,
         schedules=schedules,
         sensors=[*sensors, view_sensor(views)],

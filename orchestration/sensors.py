@@ -34,10 +34,10 @@ def tenant_sensor(family: str) -> dg.SensorDefinition:
             return dg.SkipReason(str(error))
         partitions = tenant_partitions(family)
         known = set(partitions.get_partition_keys(dynamic_partitions_store=context.instance))
-        usable = [tenant.tenant_id for tenant in found if not tenant.refused]
+        usable = [tenant.tenant_id for tenant in found if tenant.problem is None]
         new = [tenant_id for tenant_id in usable if tenant_id not in known]
-        refused = len(found) - len(usable)
-        note = f" ({refused} with an id that cannot be a partition key)" if refused else ""
+        unfit = len(found) - len(usable)
+        note = f" ({unfit} without rollups: see rollups status)" if unfit else ""
         if not new:
             return dg.SkipReason(f"no new tenant among {len(found)}{note}")
         return dg.SensorResult(dynamic_partitions_requests=[partitions.build_add_request(new)])

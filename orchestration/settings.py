@@ -16,7 +16,7 @@ from orchestration.errors import SettingsError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 
-FAMILIES = ("outreach",)
+FAMILIES = ("outreach", "support")
 
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 

@@ -22,6 +22,7 @@ SECTIONS = {
     "Rollups": ("metrics_contact_hourly", "metrics_campaign_daily", "metrics_tenant_daily"),
     "Send-day cohorts": ("metrics_campaign_cohort_daily", "metrics_tenant_cohort_daily"),
     "Messages": ("metrics_message",),
+    "Support": ("reporting_events_rollups", "conversations_daily"),
 }
 
 
@@ -33,7 +34,11 @@ def metrics_page(manifest: dict[str, Any]) -> str:
         if node["resource_type"] == "model"
     }
     reporting = tuple(
-        sorted(name for name, node in models.items() if node["fqn"][1] == "reporting")
+        sorted(
+            name
+            for name, node in models.items()
+            if node["fqn"][1] == "reporting" and node["schema"] == "analytics"
+        )
     )
     intro = (
         "Every table and view in schema `analytics`. Times are instants (`timestamptz`); a `date`"

@@ -18,6 +18,7 @@ from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.bootstrap import initialise
 from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
+from tests.support_warehouse import SupportWarehouse, create_source
 
 _numbers = count()
 
@@ -25,6 +26,12 @@ _numbers = count()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shared", type=Path, default=None, help="Folder with data/ and cases/ of recorded events."
+    )
+    parser.addoption(
+        "--cases",
+        type=Path,
+        default=None,
+        help="JSON file of acceptance cases of the support family.",
     )
 
 
@@ -107,30 +114,65 @@ def test_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def outreach_template(new_database: Callable[..., str], test_home: Path) -> str:
+def outreach_settings(test_home: Path) -> Settings:
+    return Settings(families=("outreach",), home=test_home)
+
+
+@pytest.fixture(scope="session")
+def outreach_template(new_database: Callable[..., str], outreach_settings: Settings) -> str:
     """Name of a database with empty source tables and the project deployed on it."""
     url = new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         create_source_tables(connection, SCHEMA)
-    initialise(Settings(home=test_home), url)
+    initialise(outreach_settings, url)
     return str(conninfo_to_dict(url)["dbname"])
 
 
 @pytest.fixture
 def outreach(
-    new_database: Callable[..., str], outreach_template: str, test_home: Path
+    new_database: Callable[..., str], outreach_template: str, outreach_settings: Settings
 ) -> Iterator[OutreachWarehouse]:
     """A deployed outreach warehouse with empty source tables, for one test."""
-    with OutreachWarehouse(Settings(home=test_home), new_database(outreach_template)) as warehouse:
+    with OutreachWarehouse(outreach_settings, new_database(outreach_template)) as warehouse:
         yield warehouse
 
 
 @pytest.fixture
 def new_outreach(
-    new_database: Callable[..., str], outreach_template: str, test_home: Path
+    new_database: Callable[..., str], outreach_template: str, outreach_settings: Settings
 ) -> Callable[[], OutreachWarehouse]:
     """Makes deployed outreach warehouses, for tests that need many."""
-    return lambda: OutreachWarehouse(Settings(home=test_home), new_database(outreach_template))
+    return lambda: OutreachWarehouse(outreach_settings, new_database(outreach_template))
+
+
+@pytest.fixture(scope="session")
+def support_settings(test_home: Path) -> Settings:
+    return Settings(families=("support",), home=test_home)
+
+
+@pytest.fixture(scope="session")
+def support_template(new_database: Callable[..., str], support_settings: Settings) -> str:
+    """Name of a database with empty support tables and the project deployed on it."""
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        create_source(connection)
+    initialise(support_settings, url)
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def new_support(
+    new_database: Callable[..., str], support_template: str, support_settings: Settings
+) -> Callable[[], SupportWarehouse]:
+    """Makes deployed support warehouses, for tests that need many."""
+    return lambda: SupportWarehouse(support_settings, new_database(support_template))
+
+
+@pytest.fixture
+def support(new_support: Callable[[], SupportWarehouse]) -> Iterator[SupportWarehouse]:
+    """A deployed support warehouse with empty source tables, for one test."""
+    with new_support() as warehouse:
+        yield warehouse
 
 
 def make_conninfo_url(server_url: str, database: str) -> str:

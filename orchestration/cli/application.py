@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from orchestration import __version__
-from orchestration.cli import checking, database, demo, refreshing, setup, timezone
+from orchestration.cli import (
+    bot_metrics,
+    checking,
+    database,
+    demo,
+    refreshing,
+    report,
+    setup,
+    timezone,
+)
 from orchestration.cli.errors import EXIT_CODES
 
 application = typer.Typer(
@@ -31,7 +40,13 @@ def start(
         typer.echo(context.get_help())
 
 
-FIRST_STEPS, WORK, CHECKS, DATABASE = "First steps", "Work", "Checks", "Database"
+FIRST_STEPS, WORK, NUMBERS, CHECKS, DATABASE = (
+    "First steps",
+    "Work",
+    "Numbers",
+    "Checks",
+    "Database",
+)
 
 application.command("demo", rich_help_panel=FIRST_STEPS)(demo.demo)
 application.command("up", rich_help_panel=FIRST_STEPS)(demo.up)
@@ -40,9 +55,11 @@ application.command("demo-data", rich_help_panel=FIRST_STEPS)(setup.demo_data)
 application.command("refresh", rich_help_panel=WORK)(refreshing.refresh)
 application.command("backfill", rich_help_panel=WORK)(refreshing.backfill)
 application.add_typer(timezone.group, name="timezone", rich_help_panel=WORK)
+application.add_typer(report.group, name="report", rich_help_panel=NUMBERS)
 application.command("status", rich_help_panel=CHECKS)(checking.status)
 application.command("verify", rich_help_panel=CHECKS)(checking.verify)
 application.command("doctor", rich_help_panel=CHECKS)(checking.doctor)
+application.add_typer(bot_metrics.group, name="bot-metrics", rich_help_panel=CHECKS)
 application.add_typer(database.group, name="db", rich_help_panel=DATABASE)
 application.command(
     "dbt",

@@ -52,7 +52,7 @@ def verify(
     from orchestration.warehouse.source_contract import source_schema
     from orchestration.warehouse.status import pending_pieces
     from orchestration.warehouse.tenants import require_tenants
-    from orchestration.warehouse.verify import verify_outreach
+    from orchestration.warehouse.verify import verify as recount
 
     first, last = parse_date("--from", date_from), parse_date("--to", date_to)
     output = Output(as_json)
@@ -62,8 +62,9 @@ def verify(
         if first is not None or last is not None:
             require_range(connection, settings, family, tenants, first, last)
         with output.step(f"recounting {family}"):
-            report = verify_outreach(
+            report = recount(
                 connection,
+                family,
                 source_schema=source_schema(settings, family),
                 date_from=first,
                 date_to=last,
@@ -106,8 +107,8 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
         [
             [
                 tenant.tenant_id,
-                tenant.timezone,
-                "refused: id" if tenant.refused else tenant.complete_through,
+                tenant.timezone or "-",
+                tenant.complete_through if tenant.problem is None else "no rollups",
                 duration(_seconds(tenant.staleness_minutes)),
                 _pending(tenant),
                 _last_refresh(tenant),
@@ -118,11 +119,8 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
         ],
         title=f"{status.family}: {len(status.tenants)} tenants, times in UTC",
     )  # fmt: skip
-    if status.refused:
-        output.line(
-            f"{len(status.refused)} refused: an id with a comma, a bar, '...' or outer spaces"
-            " cannot be a partition key"
-        )
+    for tenant in status.without_rollups:
+        output.line(f"no rollups for {tenant.tenant_id}: {tenant.problem}")
     for refresh in status.running:
         output.line(f"running: {_described(refresh)}")
     last = status.last_refresh

@@ -11,8 +11,8 @@ from orchestration.cli.output import Output, Yes
 from orchestration.cli.session import connect, load_settings
 from orchestration.cli.setup import (
     deploy,
+    empty_families,
     models_are_current,
-    source_has_rows,
     write_sample,
 )
 
@@ -29,11 +29,12 @@ def demo(yes: Yes = False) -> None:
     settings = load_settings()
     with running_database(output, settings) as url:
         with connect(url) as connection:
-            filled = source_has_rows(connection, settings)
-        if not filled:
+            empty = empty_families(connection, settings)
+        if empty:
             if settings.database_url is not None:
-                output.confirm(f"Write sample data into {describe(url)}?", yes)
-            write_sample(output, settings, url, DemoDataPlan())
+                names = " and ".join(empty)
+                output.confirm(f"Write {names} sample data into {describe(url)}?", yes)
+            write_sample(output, settings, url, DemoDataPlan(), empty)
         serve(output, settings, url)
 
 
@@ -83,4 +84,4 @@ def _was_loaded(url: str, family: str) -> bool:
 
     with connect(url) as connection:
         tenants = tenant_status(connection, family)
-    return all(tenant.complete_through is not None for tenant in tenants if not tenant.refused)
+    return all(tenant.complete_through is not None for tenant in tenants if tenant.problem is None)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
     from orchestration.warehouse.tenants import Tenant
 
-Family = Annotated[str | None, typer.Option("--family", help="outreach; default: every family.")]
-OneFamily = Annotated[str, typer.Option("--family", help="Family of tables: outreach.")]
+Family = Annotated[str | None, typer.Option("--family", help="outreach or support; default: both.")]
+OneFamily = Annotated[str, typer.Option("--family", help="Family of tables: outreach or support.")]
 Tenants = Annotated[
-    list[str] | None, typer.Option("--tenant", help="Only this tenant; may be given again.")
+    list[str] | None,
+    typer.Option("--tenant", "--account", help="Only this tenant (account); may be given again."),
 ]
 DateFrom = Annotated[str | None, typer.Option("--from", help="First local date, YYYY-MM-DD.")]
 DateTo = Annotated[str | None, typer.Option("--to", help="Last local date, YYYY-MM-DD.")]

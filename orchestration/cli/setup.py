@@ -32,14 +32,17 @@ def init(as_json: Json = False) -> None:
 
 
 def demo_data(
-    tenants: Annotated[int, typer.Option("--tenants", help="How many tenants.")] = 4,
+    tenants: Annotated[int, typer.Option("--tenants", help="How many tenants of each family.")] = 4,
     days: Annotated[int, typer.Option("--days", help="Days up to now.")] = 30,
-    messages: Annotated[int, typer.Option("--messages", help="Outbound messages in all.")] = 20_000,
+    messages: Annotated[
+        int,
+        typer.Option("--messages", help="Outbound messages; a tenth as many conversations."),
+    ] = 20_000,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same data.")] = 7,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Write sample data into empty outreach source tables, which are created if missing."""
+    """Write sample data into empty source tables, which are created if missing."""
     from orchestration.embedded.demo_data import DemoDataPlan
     from orchestration.warehouse.connection import database_url, describe
 
@@ -51,21 +54,24 @@ def demo_data(
         refuse_filled_source(connection, settings)
     if settings.database_url is not None:
         output.confirm(f"Write sample data into {describe(url)}?", yes)
-    summary = write_sample(output, settings, url, plan)
+    summaries = write_sample(output, settings, url, plan, settings.families)
+    # No two families have a table or a tenant's id in common.
+    rows = {table: n for summary in summaries for table, n in summary.rows.items()}
+    zones = {key: zone for summary in summaries for key, zone in summary.tenant_timezones.items()}
+    total, seconds = sum(rows.values()), sum(summary.seconds for summary in summaries)
     document = {
-        "rows": summary.rows,
-        "seconds": summary.seconds,
-        "rows_per_second": summary.rows_per_second,
-        "timezones": summary.tenant_timezones,
-        "start": summary.start,
-        "end": summary.end,
+        "rows": rows,
+        "seconds": seconds,
+        "rows_per_second": total / seconds,
+        "timezones": zones,
+        "start": summaries[0].start,
+        "end": summaries[0].end,
     }
-    rows = sum(summary.rows.values())
     output.result(
         document,
         lambda: output.line(
-            f"{count(rows, 'row')} written for {count(len(summary.tenant_timezones), 'tenant')}"
-            f" ({summary.rows_per_second:,.0f} rows/s): `rollups refresh` loads the rollups"
+            f"{count(total, 'row')} written for {count(len(zones), 'tenant')}"
+            f" ({total / seconds:,.0f} rows/s): `rollups refresh` loads the rollups"
         ),
     )
 
@@ -117,52 +123,61 @@ def version_to_deploy(settings: Settings) -> str:
 
 
 def refuse_filled_source(connection: psycopg.Connection, settings: Settings) -> None:
-    """Raise ``InputError`` when the source tables have rows: sample data never mixes with real."""
+    """Raise ``InputError`` when source tables have rows: sample data never mixes with real."""
     from orchestration.errors import InputError
+    from orchestration.warehouse.source_contract import source_schema
 
-    if source_has_rows(connection, settings):
-        raise InputError(
-            f"schema {settings.outreach_schema} has messages already: sample data goes into empty"
-            " tables only, set ROLLUPS_OUTREACH_SCHEMA to a schema that does not exist yet"
-        )
+    empty = empty_families(connection, settings)
+    for family in settings.families:
+        if family not in empty:
+            raise InputError(
+                f"schema {source_schema(settings, family)} has {family} data already: sample data"
+                f" goes into empty tables only, set ROLLUPS_{family.upper()}_SCHEMA to a schema"
+                f" that does not exist yet or leave {family} out of ROLLUPS_FAMILIES"
+            )
 
 
-def source_has_rows(connection: psycopg.Connection, settings: Settings) -> bool:
-    """Whether there are outreach source tables with tenants in them."""
-    from psycopg import sql
+def empty_families(connection: psycopg.Connection, settings: Settings) -> tuple[str, ...]:
+    """The families whose source tables are missing or without tenants."""
+    from orchestration.embedded.demo_data import source_has_rows
+    from orchestration.warehouse.source_contract import source_schema
 
-    from orchestration.embedded.demo_data import source_tables_exist
-
-    if not source_tables_exist(connection, settings.outreach_schema):
-        return False
-    tenants = sql.Identifier(settings.outreach_schema, "tenants")
-    row = connection.execute(sql.SQL("select exists (select from {})").format(tenants)).fetchone()
-    return bool(row and row[0])
+    return tuple(
+        family
+        for family in settings.families
+        if not source_has_rows(connection, source_schema(settings, family), family)
+    )
 
 
 def write_sample(
-    output: Output, settings: Settings, url: str, plan: DemoDataPlan
-) -> DemoDataSummary:
+    output: Output, settings: Settings, url: str, plan: DemoDataPlan, families: tuple[str, ...]
+) -> list[DemoDataSummary]:
     """Create the source tables if need be, set up the database, fill them, store the zones."""
     from orchestration.embedded.demo_data import (
         create_source_tables,
         generate,
         source_tables_exist,
     )
+    from orchestration.warehouse.source_contract import source_schema
     from orchestration.warehouse.timezones import set_timezone
 
-    schema = settings.outreach_schema
+    schemas = {family: source_schema(settings, family) for family in families}
+    summaries: list[DemoDataSummary] = []
     with connect(url) as connection:
-        if not source_tables_exist(connection, schema):
-            create_source_tables(connection, schema)
-        # The source has no column for a tenant's zone: it is kept with the rollups.
+        for family, schema in schemas.items():
+            if not source_tables_exist(connection, schema, family):
+                create_source_tables(connection, schema, family)
+        # The outreach source has no column for a tenant's zone: it is kept with the rollups.
         if not _can_keep_zones(connection):
             deploy(output, settings, url)
-        with output.step("writing sample data") as step:
-            summary = generate(connection, schema, plan, _shown_by(step))
-        for tenant_id, zone in summary.tenant_timezones.items():
-            set_timezone(connection, "outreach", tenant_id, zone)
-    return summary
+        for family, schema in schemas.items():
+            with output.step(f"writing sample data ({family})") as step:
+                summary = generate(connection, schema, plan, _shown_by(step), family)
+            summaries.append(summary)
+            if family == "outreach":
+                for tenant_id, zone in summary.tenant_timezones.items():
+                    set_timezone(connection, family, tenant_id, zone or "UTC")
+    return summaries
 
 
 def _can_keep_zones(connection: psycopg.Connection) -> bool:

@@ -41,7 +41,9 @@ def list_zones(family: Family = None, as_json: Json = False) -> None:
                 "tenant_id": tenant.tenant_id,
                 "name": tenant.name,
                 "timezone": tenant.timezone,
-                "local_time": datetime.now(UTC).astimezone(ZoneInfo(tenant.timezone)),
+                "local_time": datetime.now(UTC).astimezone(ZoneInfo(tenant.timezone))
+                if tenant.timezone
+                else None,
             }
             for name in chosen_families(settings, family)
             for tenant in known_tenants(connection, name)
@@ -63,13 +65,13 @@ def set_zone(
     as_json: Json = False,
 ) -> None:
     """Set a tenant's zone and rebuild its history: days and hours begin elsewhere."""
-    from orchestration.warehouse.tenants import require_tenants
+    from orchestration.warehouse.tenants import require_tenant
     from orchestration.warehouse.timezones import plan_change, require_timezone, set_timezone
 
     output = Output(as_json)
     with deployed_database(output) as (settings, url, connection):
         require_family(settings, family)
-        known = require_tenants(connection, family, [tenant])[0]
+        known = require_tenant(connection, family, tenant)
         zone = require_timezone(connection, zone)
         plan = plan_change(connection, family, tenant, known.timezone, zone)
         if plan.before == plan.after:
@@ -79,8 +81,8 @@ def set_zone(
             )
             return
         output.note(
-            f"{tenant}: {plan.before} -> {plan.after}, rebuilds {count(plan.days, 'day')}"
-            f" and {count(plan.rows, 'row')}"
+            f"{tenant}: {plan.before or 'no zone'} -> {plan.after},"
+            f" rebuilds {count(plan.days, 'day')} and {count(plan.rows, 'row')}"
         )
         output.confirm("Set it and rebuild?", yes)
         set_timezone(connection, family, tenant, zone)

@@ -29,7 +29,7 @@ REASON = "command-line backfill"
 LONG_RANGE_DAYS = 730
 WAY_SECONDS = 30.0
 
-_ESTIMATE_SQL = Path(__file__).parent / "sql" / "estimate_outreach.sql"
+_SQL_DIR = Path(__file__).parent / "sql"
 
 PieceListener = Callable[[int, int], None]
 """Called with (partitions done, partitions in all) after each piece."""
@@ -179,7 +179,8 @@ def _estimate(
     date_from: date,
     date_to: date,
 ) -> int:
-    statement = sql.SQL(cast(LiteralString, _ESTIMATE_SQL.read_text(encoding="utf-8")))
+    script = (_SQL_DIR / f"estimate_{family}.sql").read_text(encoding="utf-8")
+    statement = sql.SQL(cast(LiteralString, script))
     schema = sql.Identifier(source_schema(settings, family))
     row = connection.execute(
         statement.format(source=schema),

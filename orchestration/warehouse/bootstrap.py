@@ -45,6 +45,8 @@ def initialise(settings: Settings, url: str, progress: Progress = lambda step: N
             _migrate(connection)
             write_config(connection, settings)
             _deploy_models(settings, url, progress)
+            progress("report functions")
+            _run_scripts(connection, sorted((SQL_FOLDER / "report").glob("*.sql")))
             progress("roles and rights")
             _grant_reader(connection)
 
@@ -83,7 +85,7 @@ def config_value(connection: psycopg.Connection, name: str) -> str | None:
 
 def require_initialised(connection: psycopg.Connection) -> None:
     """Raise ``InputError`` unless ``rollups init`` has been run on this database."""
-    row = connection.execute("select to_regclass('analytics.metrics_tenant_daily')").fetchone()
+    row = connection.execute("select to_regnamespace('report')").fetchone()
     if row is None or row[0] is None:
         raise InputError("this database has no rollups yet: run `rollups init` first")
 
@@ -141,7 +143,16 @@ def _migrate(connection: psycopg.Connection) -> None:
                     connection.execute(
                         "insert into ops.migration (version) values (%s)", [path.stem]
                     )
-            connection.execute((SQL_FOLDER / "functions.sql").read_bytes())
+    except psycopg.Error as error:
+        raise DatabaseError(f"rollups init: {one_line(error)}") from error
+    _run_scripts(connection, sorted(SQL_FOLDER.glob("functions*.sql")))
+
+
+def _run_scripts(connection: psycopg.Connection, paths: list[Path]) -> None:
+    try:
+        with connection.transaction():
+            for path in paths:
+                connection.execute(path.read_bytes())
     except psycopg.Error as error:
         raise DatabaseError(f"rollups init: {one_line(error)}") from error
 

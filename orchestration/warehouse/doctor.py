@@ -70,7 +70,15 @@ _WANTED_INDEXES = {
         _Index("campaign_transitions", "created_at", "finding new transitions"),
         _Index("contact_unsubscribes", "created_at", "finding new opt-outs"),
         _Index("inbound_messages", "updated_at", "finding new replies"),
-    )
+    ),
+    "support": (
+        _Index("reporting_events", "conversation_id", "finding the events of a conversation"),
+        _Index("messages", "conversation_id", "finding the messages of a conversation"),
+        _Index("reporting_events", "updated_at", "finding new events"),
+        _Index("conversations", "updated_at", "finding new and changed conversations"),
+        _Index("messages", "updated_at", "finding new and changed messages"),
+        _Index("conversations", "account_id", "finding the conversations of an account"),
+    ),
 }
 
 
@@ -282,15 +290,16 @@ def _work(connection: psycopg.Connection, family: str) -> list[Check]:
         return []  # set up by another version, which the last check says
     status = family_status(connection, family)
     checks = []
-    if status.refused:
-        ids = ", ".join(repr(tenant.tenant_id[:40]) for tenant in status.refused[:5])
+    without = status.without_rollups
+    if without:
+        some = "; ".join(f"{tenant.tenant_id[:40]!r}: {tenant.problem}" for tenant in without[:5])
         checks.append(
             Check(
                 "WARN",
                 f"{family} tenants",
-                f"{len(status.refused)} of {len(status.tenants)} cannot be refreshed: {ids}",
-                "their ids have a comma, a bar, '...', control characters or outer spaces,"
-                " or more than 200 characters: give them other ids",
+                f"{len(without)} of {len(status.tenants)} have no rollups: {some}",
+                f"rollups timezone set --family {family} TENANT ZONE;"
+                " a tenant id that cannot be a partition key needs another id",
             )
         )
     zones = connection.execute(_sql("doctor_zones.sql"), {"family": family}).fetchall()
@@ -305,7 +314,9 @@ def _work(connection: psycopg.Connection, family: str) -> list[Check]:
     ]
     stale = [t for t in status.tenants if (t.staleness_minutes or 0) > LATE_HOURS * 60]
     last = status.last_refresh
-    if last is None or any(t.complete_through is None and not t.refused for t in status.tenants):
+    if last is None or any(
+        t.complete_through is None and t.problem is None for t in status.tenants
+    ):
         finding = Check(
             "WARN", f"{family} refresh", "not everything was loaded yet", "rollups refresh"
         )

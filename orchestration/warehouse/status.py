@@ -31,13 +31,13 @@ class TenantStatus:
 
     ``complete_through``: everything that had come in by then is in the rollups (None: nothing was
     loaded yet). ``staleness_minutes`` is the time since. ``pending`` counts pieces of work.
-    ``refused``: the id cannot be a partition key, the tenant is not refreshed.
+    ``problem``: why the tenant has no rollups, such as an unknown zone; None when nothing is wrong.
     """
 
     tenant_id: str
     tenant_name: str
-    timezone: str
-    refused: bool
+    timezone: str | None
+    problem: str | None
     complete_through: datetime | None
     staleness_minutes: float | None
     pending: int
@@ -64,9 +64,9 @@ class FamilyStatus:
         return sum(tenant.pending for tenant in self.tenants)
 
     @property
-    def refused(self) -> list[TenantStatus]:
-        """Tenants that cannot be refreshed for their ids."""
-        return [tenant for tenant in self.tenants if tenant.refused]
+    def without_rollups(self) -> list[TenantStatus]:
+        """Tenants that cannot be refreshed, each for its ``problem``."""
+        return [tenant for tenant in self.tenants if tenant.problem is not None]
 
 
 def family_status(connection: psycopg.Connection, family: str) -> FamilyStatus:
@@ -89,7 +89,7 @@ def tenant_status(connection: psycopg.Connection, family: str) -> list[TenantSta
     now = datetime.now(UTC)
     statuses = []
     for row in connection.execute(
-        "select tenant_id, tenant_name, timezone, refused, complete_through, pending,"
+        "select tenant_id, tenant_name, timezone, problem, complete_through, pending,"
         " pending_since, refreshed_at, refresh_seconds, refresh_status, now()"
         " from ops.tenant_status(%s)",
         [family],

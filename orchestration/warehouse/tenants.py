@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -23,45 +23,60 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant of the source; ``refused``: its id cannot be a partition key."""
+    """A tenant of the source.
+
+    ``timezone``: IANA name, None when it has none. ``problem``: why it has no rollups, such as an
+    id that cannot be a partition key or an unknown zone; None when nothing is wrong.
+    """
 
     tenant_id: str
     name: str
-    timezone: str
-    refused: bool
+    timezone: str | None
+    problem: str | None
 
     def today(self) -> date:
-        """Today's date in the tenant's zone."""
-        return datetime.now(tz=UTC).astimezone(ZoneInfo(self.timezone)).date()
+        """Today's date in the tenant's zone (UTC when it has none)."""
+        return datetime.now(tz=UTC).astimezone(ZoneInfo(self.timezone or "UTC")).date()
 
 
 def known_tenants(connection: psycopg.Connection, family: str) -> list[Tenant]:
     """All tenants of the source, in order of their ids."""
     rows = connection.execute(
-        "select tenant_id, tenant_name, timezone, refused from ops.known_tenants(%s)", [family]
+        "select tenant_id, tenant_name, timezone, problem from ops.known_tenants(%s)", [family]
     )
     return [Tenant(*row) for row in rows]
+
+
+def require_tenant(connection: psycopg.Connection, family: str, tenant_id: str) -> Tenant:
+    """The tenant, with or without rollups; an unknown one raises ``InputError``."""
+    known = {tenant.tenant_id: tenant for tenant in known_tenants(connection, family)}
+    if tenant_id not in known:
+        raise _unknown(family, tenant_id, known)
+    return known[tenant_id]
 
 
 def require_tenants(
     connection: psycopg.Connection, family: str, tenant_ids: Sequence[str]
 ) -> list[Tenant]:
-    """The named tenants (all when none is); an unknown or refused one raises ``InputError``."""
+    """The named tenants, or all; one that is unknown or has a problem raises ``InputError``."""
     known = {tenant.tenant_id: tenant for tenant in known_tenants(connection, family)}
     for tenant_id in tenant_ids:
         if tenant_id not in known:
-            some = ", ".join(list(known)[:5]) or "none"
-            raise InputError(
-                f"unknown {family} tenant {tenant_id[:80]!r}: the source has {len(known)}"
-                f" ({some}{', ...' if len(known) > 5 else ''})"
-            )
-        if known[tenant_id].refused:
-            raise InputError(
-                f"tenant {tenant_id[:80]!r} cannot be a partition key:"
-                " its id has a comma, a bar, '...', control characters or outer spaces"
-            )
-    chosen = dict.fromkeys(tenant_ids) or [t.tenant_id for t in known.values() if not t.refused]
+            raise _unknown(family, tenant_id, known)
+        problem = known[tenant_id].problem
+        if problem is not None:
+            raise InputError(f"{family} tenant {tenant_id[:80]!r} has no rollups: {problem}")
+    sound = [tenant.tenant_id for tenant in known.values() if tenant.problem is None]
+    chosen = dict.fromkeys(tenant_ids) or sound
     return [known[tenant_id] for tenant_id in chosen]
+
+
+def _unknown(family: str, tenant_id: str, known: Mapping[str, Tenant]) -> InputError:
+    some = ", ".join(list(known)[:5]) or "none"
+    return InputError(
+        f"unknown {family} tenant {tenant_id[:80]!r}: the source has {len(known)}"
+        f" ({some}{', ...' if len(known) > 5 else ''})"
+    )
 
 
 def first_date(connection: psycopg.Connection, settings: Settings, family: str) -> date:

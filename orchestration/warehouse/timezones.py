@@ -21,21 +21,22 @@ class ZoneChange:
     """What a change of zone rebuilds: a tenant's days with activity and its rows in the rollups."""
 
     tenant_id: str
-    before: str
+    before: str | None
     after: str
     days: int
     rows: int
 
 
 def require_timezone(connection: psycopg.Connection, name: str) -> str:
-    """The zone if PostgreSQL and Python both know it by exactly this IANA name.
+    """The current IANA name of a zone that PostgreSQL and Python both know.
 
-    Raises ``InputError`` with the nearest right name, and for POSIX strings such as ``UTC+3``,
-    which PostgreSQL would take with the sign turned round.
+    Legacy names (``US/Eastern``) and Rails' friendly ones (``Chennai``) are taken too. Raises
+    ``InputError`` with the nearest right name, and for POSIX strings such as ``UTC+3``, which
+    PostgreSQL would take with the sign turned round.
     """
     row = connection.execute("select ops.canonical_timezone(%s)", [name]).fetchone()
-    if row is not None and row[0] is not None and name in available_timezones():
-        return name
+    if row is not None and row[0] in available_timezones():
+        return row[0]
     shown = repr(name[:80])
     if _POSIX.fullmatch(name.strip()):
         raise InputError(
@@ -48,7 +49,7 @@ def require_timezone(connection: psycopg.Connection, name: str) -> str:
 
 
 def plan_change(
-    connection: psycopg.Connection, family: str, tenant_id: str, before: str, after: str
+    connection: psycopg.Connection, family: str, tenant_id: str, before: str | None, after: str
 ) -> ZoneChange:
     """What setting the zone would rebuild; nothing is changed yet."""
     row = connection.execute(

@@ -16,35 +16,60 @@ from psycopg.rows import scalar_row, tuple_row
 from orchestration.errors import DatabaseError, InputError, SourceContractError
 
 SQL_DIR = Path(__file__).resolve().parent / "sql"
-OUTREACH_SCRIPTS = (
-    "verify_outreach.sql",
-    "verify_outreach_activity.sql",
-    "verify_outreach_marts.sql",
-    "verify_compare.sql",
-)
 MAX_DIFFERENCES = 50
 
-OUTREACH_SOURCE_TABLES = (
-    "outbound_messages",
-    "message_events",
-    "campaign_transitions",
-    "contact_campaigns",
-    "lead_point_of_contacts",
-    "leads",
-)
-OUR_TABLES = (
-    ("ops", "config"),
-    ("ops", "tenant_setting"),
-    ("staging", "event_type_map"),
-    ("staging", "machine_rules"),
-    ("staging", "provider_capabilities"),
-    ("analytics", "metrics_message"),
-    ("analytics", "metrics_contact_hourly"),
-    ("analytics", "metrics_campaign_daily"),
-    ("analytics", "metrics_tenant_daily"),
-    ("analytics", "metrics_campaign_cohort_daily"),
-    ("analytics", "metrics_tenant_cohort_daily"),
-)
+
+@dataclass(frozen=True)
+class _Recount:
+    """How a family is recounted: scripts that run in this order, and the tables they read."""
+
+    scripts: tuple[str, ...]
+    source_tables: tuple[str, ...]
+    our_tables: tuple[tuple[str, str], ...]
+
+
+_RECOUNTS = {
+    "outreach": _Recount(
+        scripts=(
+            "verify_outreach.sql",
+            "verify_outreach_activity.sql",
+            "verify_outreach_marts.sql",
+            "verify_compare.sql",
+        ),
+        source_tables=(
+            "outbound_messages",
+            "message_events",
+            "campaign_transitions",
+            "contact_campaigns",
+            "lead_point_of_contacts",
+            "leads",
+        ),
+        our_tables=(
+            ("ops", "config"),
+            ("ops", "tenant_setting"),
+            ("staging", "event_type_map"),
+            ("staging", "machine_rules"),
+            ("staging", "provider_capabilities"),
+            ("analytics", "metrics_message"),
+            ("analytics", "metrics_contact_hourly"),
+            ("analytics", "metrics_campaign_daily"),
+            ("analytics", "metrics_tenant_daily"),
+            ("analytics", "metrics_campaign_cohort_daily"),
+            ("analytics", "metrics_tenant_cohort_daily"),
+        ),
+    ),
+    "support": _Recount(
+        scripts=("verify_support.sql", "verify_compare.sql"),
+        source_tables=("accounts", "reporting_events", "conversations", "messages"),
+        our_tables=(
+            ("ops", "tenant_setting"),
+            ("staging", "metric_registry"),
+            ("staging", "timezone_aliases"),
+            ("analytics", "reporting_events_rollups"),
+            ("analytics", "conversations_daily"),
+        ),
+    ),
+}
 
 # What stands in for a table that a source may lack: no rows, the columns the recount reads.
 NO_UNSUBSCRIBES = sql.SQL(
@@ -100,15 +125,16 @@ class VerifyReport:
         return all(verdict.differing_keys == 0 for verdict in self.models)
 
 
-def verify_outreach(
+def verify(
     connection: psycopg.Connection[Any],
+    family: str,
     *,
     source_schema: str,
     date_from: date | None,
     date_to: date | None,
     tenants: Sequence[str] = (),
 ) -> VerifyReport:
-    """Recount the outreach marts from ``source_schema`` and compare them.
+    """Recount a family's marts from ``source_schema`` and compare them.
 
     Compares the rows whose tenant-local date lies in [``date_from``, ``date_to``] (both inclusive,
     None is unbounded) of ``tenants`` (empty: all). All of it is seen as of one moment, in one
@@ -125,9 +151,9 @@ def verify_outreach(
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("set transaction isolation level repeatable read")
-            fragments = _source_fragments(connection, source_schema)
+            fragments = _source_fragments(connection, family, source_schema)
             _set_question(connection, date_from, date_to, tenants)
-            for name in OUTREACH_SCRIPTS:
+            for name in _RECOUNTS[family].scripts:
                 script = (SQL_DIR / name).read_text(encoding="utf-8")
                 connection.execute(_statement(script, fragments))
             return _read_report(connection)
@@ -141,16 +167,16 @@ def _statement(script: str, fragments: dict[str, sql.Composable]) -> sql.Compose
 
 
 def _source_fragments(
-    connection: psycopg.Connection[Any], source_schema: str
+    connection: psycopg.Connection[Any], family: str, source_schema: str
 ) -> dict[str, sql.Composable]:
     """What the braces in the scripts stand for, once every table needed is known to be there."""
-    for name in OUTREACH_SOURCE_TABLES:
+    for name in _RECOUNTS[family].source_tables:
         if not _has_table(connection, source_schema, name):
             raise SourceContractError(
                 f"table {source_schema}.{name} is missing or may not be seen: "
-                "set ROLLUPS_OUTREACH_SCHEMA to the schema of the source tables"
+                f"set ROLLUPS_{family.upper()}_SCHEMA to the schema of the source tables"
             )
-    for schema, name in OUR_TABLES:
+    for schema, name in _RECOUNTS[family].our_tables:
         if not _has_table(connection, schema, name):
             raise DatabaseError(f"table {schema}.{name} is missing: run `rollups init` first")
     return {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.warehouse.verify import verify_outreach
+from orchestration.warehouse.verify import verify
 from tests.collegemsg import load_between, read_collegemsg
 from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
 
@@ -38,7 +38,7 @@ def test_replay_of_half_a_year_equals_a_recount(outreach: OutreachWarehouse, sha
     sends = outreach.rows("select sum(sends) from analytics.metrics_tenant_daily")
     assert sends == [(len(frames["outbound_messages"]),)]
     assert outreach.differences() == []
-    report = verify_outreach(
-        outreach.connection, source_schema=SCHEMA, date_from=None, date_to=None
+    report = verify(
+        outreach.connection, "outreach", source_schema=SCHEMA, date_from=None, date_to=None
     )
     assert report.matches, report.differences[:5]

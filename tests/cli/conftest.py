@@ -39,7 +39,11 @@ class Rollups:
             for name, value in os.environ.items()
             if not name.startswith(("ROLLUPS_", "PG", "DBT_"))
         }
-        ours = {"ROLLUPS_HOME": str(self.home), "ROLLUPS_DATABASE_URL": self.url}
+        ours = {
+            "ROLLUPS_HOME": str(self.home),
+            "ROLLUPS_DATABASE_URL": self.url,
+            "ROLLUPS_FAMILIES": "outreach",
+        }
         return inherited | ours | {f"ROLLUPS_{name}": value for name, value in settings.items()}
 
     def command(self, *arguments: str) -> list[str]:
@@ -84,7 +88,7 @@ def refreshed_template(
 ) -> str:
     """Name of a database with three small tenants, refreshed; do not write to it."""
     url = new_database(outreach_template)
-    with OutreachWarehouse(Settings(home=test_home), url) as warehouse:
+    with OutreachWarehouse(Settings(families=("outreach",), home=test_home), url) as warehouse:
         fill(warehouse)
     ended = Rollups(test_home, url)("refresh")
     assert ended.returncode == 0, ended.stderr

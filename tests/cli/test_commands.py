@@ -76,11 +76,11 @@ def test_status_says_how_far_each_tenant_is(rollups: Rollups) -> None:
     assert family["last_refresh"]["status"] == "completed"
 
 
-def test_a_refused_tenant_is_told(rollups: Rollups) -> None:
+def test_a_tenant_without_rollups_is_told(rollups: Rollups) -> None:
     query(rollups.url, "insert into dripiq_app.tenants (id, name) values ('a|b', 'Bar')")
-    refused = [t for t in rollups.json("status")["families"][0]["tenants"] if t["refused"]]
-    assert [tenant["tenant_id"] for tenant in refused] == ["a|b"]
-    assert "refused" in rollups("status").stdout
+    problems = [t for t in rollups.json("status")["families"][0]["tenants"] if t["problem"]]
+    assert [tenant["tenant_id"] for tenant in problems] == ["a|b"]
+    assert "no rollups for a|b: its id has" in rollups("status").stdout
     warned = [check for check in rollups.json("doctor")["checks"] if "'a|b'" in check["finding"]]
     assert [check["level"] for check in warned] == ["WARN"]
 

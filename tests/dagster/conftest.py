@@ -81,6 +81,7 @@ def use_database(
     def use(url: str) -> None:
         monkeypatch.setenv("ROLLUPS_HOME", str(test_home))
         monkeypatch.setenv("ROLLUPS_DATABASE_URL", url)
+        monkeypatch.setenv("ROLLUPS_FAMILIES", "outreach")
         load_settings.cache_clear()
 
     yield use

@@ -86,6 +86,7 @@ def test_definitions_validate_without_a_database(test_home: Path, tmp_path: Path
     }
     environment |= {
         "ROLLUPS_HOME": str(test_home),
+        "ROLLUPS_FAMILIES": "outreach",
         "ROLLUPS_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nowhere",
         "DAGSTER_HOME": str(tmp_path),
         "DAGSTER_DISABLE_TELEMETRY": "1",

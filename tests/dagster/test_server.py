@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 def warehouse(
     new_database: Callable[..., str], outreach_template: str, test_home: Path
 ) -> Iterator[OutreachWarehouse]:
-    with OutreachWarehouse(Settings(home=test_home), new_database(outreach_template)) as filled:
+    with OutreachWarehouse(
+        Settings(families=("outreach",), home=test_home), new_database(outreach_template)
+    ) as filled:
         fill(filled)
         yield filled
 

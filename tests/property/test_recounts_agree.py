@@ -16,7 +16,8 @@ import pytest
 from psycopg import sql
 
 from orchestration.errors import DatabaseError, InputError, SourceContractError
-from orchestration.warehouse.verify import VerifyReport, verify_outreach
+from orchestration.warehouse.verify import VerifyReport
+from orchestration.warehouse.verify import verify as verify_family
 from tests.outreach_database import SOURCE, create, fill, fill_marts, fill_rules
 from tests.outreach_marts import METRICS, compare, read_marts
 from tests.random_outreach import SEEDS, TENANTS, ZONES, RandomOutreach
@@ -47,7 +48,7 @@ def load(connection: psycopg.Connection[Any], source: RandomOutreach) -> Marts:
 def verify(connection: psycopg.Connection[Any], **choice: Any) -> VerifyReport:
     """Verify all of it, or the dates and tenants chosen."""
     everything = {"date_from": None, "date_to": None, "tenants": ()}
-    return verify_outreach(connection, source_schema=SOURCE, **(everything | choice))
+    return verify_family(connection, "outreach", source_schema=SOURCE, **(everything | choice))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -230,7 +231,7 @@ def test_verify_says_what_is_wrong_in_one_line(connection: psycopg.Connection[An
     with pytest.raises(InputError, match="2024-03-02 lies after --to 2024-03-01"):
         verify(connection, date_from=date(2024, 3, 2), date_to=date(2024, 3, 1))
     with pytest.raises(SourceContractError, match=r"nobody\.outbound_messages is missing"):
-        verify_outreach(connection, source_schema="nobody", date_from=None, date_to=None)
+        verify_family(connection, "outreach", source_schema="nobody", date_from=None, date_to=None)
     connection.execute("drop table analytics.metrics_message")
     connection.commit()
     with pytest.raises(DatabaseError, match=r"analytics\.metrics_message is missing: run"):

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orchestration.settings import Settings
-from orchestration.warehouse.verify import verify_outreach
+from orchestration.warehouse.verify import verify
 from tests.ui.conftest import Demo
 
 pytestmark = pytest.mark.ui
@@ -85,8 +85,12 @@ def test_backfill_of_two_tenants_from_the_browser(demo: Demo, page: Page, artifa
 
 def test_the_demo_is_right(demo: Demo) -> None:
     with psycopg.connect(demo.database_url, autocommit=True) as connection:
-        report = verify_outreach(
-            connection, source_schema=Settings().outreach_schema, date_from=None, date_to=None
+        report = verify(
+            connection,
+            "outreach",
+            source_schema=Settings().outreach_schema,
+            date_from=None,
+            date_to=None,
         )
     assert report.matches, report.differences[:5]
 

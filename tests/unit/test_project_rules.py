@@ -34,12 +34,13 @@ SQL = re.compile(
     r"|(?:create|alter|drop|grant|revoke)\s.*\b(?:table|view|schema|role|index|on)\s)",
     re.IGNORECASE | re.DOTALL,
 )
-SQL_ROOMS = ("warehouse", "embedded", "cli")
+SQL_ROOMS = ("warehouse", "embedded", "reports", "cli")
 
 # What a room must not import: an arrow upward.
 FORBIDDEN_IMPORTS = {
     "warehouse": ("dagster", "typer", "orchestration.cli"),
     "embedded": ("dagster", "typer", "orchestration.cli"),
+    "reports": ("dagster", "typer", "orchestration.cli"),
     "settings.py": ("dagster", "orchestration.warehouse", "orchestration.embedded"),
     "errors.py": ("dagster", "orchestration"),
 }

@@ -6,7 +6,7 @@
     {%- set flags = ['is_first', 'is_first_human', 'is_first_engagement', 'is_block', 'is_trackable'] -%}
     select {{ (columns + flags) | join(', ') }}
     from (
-        {{ rows_in_scope(ref('outreach_activity_ledger'), keys, layers) }}
+        {{ rows_in_scope('outreach', ref('outreach_activity_ledger'), keys, layers) }}
     ) as activity_ledger
     where verdict = 'counted'
 
@@ -16,6 +16,6 @@
         {{ columns | join(', ') }}
         {%- for flag in flags %}, false as {{ flag }}{% endfor %}
     from (
-        {{ rows_in_scope(ref('outreach_optout_ledger'), keys, layers) }}
+        {{ rows_in_scope('outreach', ref('outreach_optout_ledger'), keys, layers) }}
     ) as optout_ledger
 {%- endmacro %}

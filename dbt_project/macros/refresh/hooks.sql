@@ -20,7 +20,7 @@
         {%- set done = results | selectattr('status', 'equalto', 'success')
             | map(attribute='node.unique_id') | list -%}
         {%- set endings = [] -%}
-        {%- for family in ['outreach'] -%}
+        {%- for family in families() -%}
             {%- set missing = family_models(family) | reject('in', done) | list -%}
             {%- if missing -%}
                 {%- set reason = missing | length ~ ' models of ' ~ family ~ ' did not run or failed' -%}
@@ -34,6 +34,18 @@
         {%- endfor -%}
         select {{ endings | join(', ') }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The families that are switched on. -#}
+{% macro families() -%}
+    {{ return(env_var('ROLLUPS_FAMILIES', 'outreach,support').split(',') | map('trim') | list) }}
+{%- endmacro %}
+
+
+{#- The family of a model: the name of its folder. -#}
+{% macro family_of(node) -%}
+    {{ return(node.fqn[-2]) }}
 {%- endmacro %}
 
 

@@ -4,7 +4,8 @@
 
     Model configuration:
       unique_key       the grain
-      subject          ledgers only: 'message', 'campaign' or 'optouts' - what the rows belong to
+      subject          ledgers only: what the rows belong to - 'message', 'campaign', 'optouts',
+                       'conversation'
       subject_column   the column that names it (optouts: none, the subject is the tenant)
       layer            ledgers only: the layer under which changed keys are noted as touched
       touched_columns  ledgers only: key columns to note, besides tenant_id and date
@@ -25,7 +26,7 @@
     {%- set target = arg_dict['target_relation'] -%}
     create temporary table scope_diff on commit drop as
     with existing as (
-        {{ rows_in_scope(target, config.require('scope_keys'), config.require('scope_layers')) }}
+        {{ rows_in_scope(family_of(model), target, config.require('scope_keys'), config.require('scope_layers')) }}
     )
     {{ diff_sql(arg_dict) }};
     {{ apply_diff_sql(arg_dict) }}
@@ -42,7 +43,10 @@
     {%- set source_rows = arg_dict['temp_relation'] -%}
     {%- set subject = config.require('subject') -%}
     {%- set column = config.get('subject_column') -%}
-    {%- set subjects = ref('outreach_scope_subjects') -%}
+    {%- set family = family_of(model) -%}
+    {%- set subjects = ref(family ~ '_scope_subjects') -%}
+    {%- set scope = source('ops', family ~ '_scope') -%}
+    {%- set noted_columns = ['tenant_id', 'date'] + config.require('touched_columns') -%}
     {%- set joins_subject %}
         subjects.refresh_id = ops.current_refresh_id()
         and subjects.grain = '{{ subject }}'
@@ -56,7 +60,7 @@
         inner join {{ target }} as rows_of on {{ joins_subject }}
         union all
         select rows_of.*
-        from {{ source('ops', 'outreach_scope') }} as scope
+        from {{ scope }} as scope
         inner join {{ target }} as rows_of
             on
                 scope.tenant_id = rows_of.tenant_id
@@ -77,12 +81,12 @@
         rows_of.new_date is not null
         and (coalesce(subjects.whole, false) or scope.dates @> rows_of.new_date) as may_insert
     from diff as rows_of
-    inner join {{ source('ops', 'outreach_scope') }} as scope
+    inner join {{ scope }} as scope
         on rows_of.tenant_id = scope.tenant_id
     left join {{ subjects }} as subjects on {{ joins_subject }};
 
     select ops.note_pending(
-        'outreach', array_agg(tenant_id), '{{ subject }}', array_agg({{ column or "''::text" }}),
+        '{{ family }}', array_agg(tenant_id), '{{ subject }}', array_agg({{ column or "''::text" }}),
         'differs outside the dates of a backfill'
     )
     from scope_diff
@@ -100,27 +104,23 @@
     where may_insert and old_date is not null and not may_delete;
     delete from scope_diff where not may_delete and not may_insert;
 
-    insert into {{ source('ops', 'outreach_touched') }} (
-        refresh_id, layer, tenant_id, date, {{ config.require('touched_columns') | join(', ') }}
-    )
+    insert into {{ source('ops', family ~ '_touched') }} (refresh_id, layer, {{ noted_columns | join(', ') }})
     select distinct
         ops.current_refresh_id(),
         '{{ config.require("layer") }}',
-        changed.tenant_id,
-        changed.date,
-        {{ config.require('touched_columns') | join(', ') }}
+        {{ columns_of('changed', noted_columns) }}
     from (
-        select {{ columns_of('old_rows', ['tenant_id', 'date'] + config.require('touched_columns')) }}
+        select {{ columns_of('old_rows', noted_columns) }}
         from {{ target }} as old_rows
         inner join scope_diff as diff on {{ same_key('old_rows', 'diff', arg_dict['unique_key']) }}
         where diff.may_delete
         union all
-        select {{ columns_of('new_rows', ['tenant_id', 'date'] + config.require('touched_columns')) }}
+        select {{ columns_of('new_rows', noted_columns) }}
         from {{ source_rows }} as new_rows
         inner join scope_diff as diff on {{ same_key('new_rows', 'diff', arg_dict['unique_key']) }}
         where diff.may_insert
     ) as changed
-    inner join {{ source('ops', 'outreach_scope') }} as scope
+    inner join {{ scope }} as scope
         on changed.tenant_id = scope.tenant_id
     where not scope.dates @> changed.date;
 

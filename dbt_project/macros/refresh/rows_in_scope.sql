@@ -2,14 +2,16 @@
     Rows of a relation that the current refresh recomputes: all rows of the dates it replaces
     whole, and the rows whose keys were touched by a change in a ledger.
 
+    family     whose scope it is: 'outreach' or 'support'
     relation   has tenant_id, date and the key columns
     keys       key columns besides tenant_id and date
-    layers     whose touches count: 'activity', 'transition', 'message'
+    layers     whose touches count, such as 'activity' and 'transition'
 -#}
-{% macro rows_in_scope(relation, keys, layers) -%}
+{% macro rows_in_scope(family, relation, keys, layers) -%}
+    {%- set scope = source('ops', family ~ '_scope') -%}
     select rows_of.*
     from {{ relation }} as rows_of
-    inner join {{ source('ops', 'outreach_scope') }} as scope
+    inner join {{ scope }} as scope
         on
             rows_of.tenant_id = scope.tenant_id
             and rows_of.date >= scope.date_from
@@ -25,8 +27,8 @@
             {%- for key in keys %},
             touched.{{ key }}
             {%- endfor %}
-        from {{ source('ops', 'outreach_touched') }} as touched
-        inner join {{ source('ops', 'outreach_scope') }} as scope
+        from {{ source('ops', family ~ '_touched') }} as touched
+        inner join {{ scope }} as scope
             on touched.tenant_id = scope.tenant_id
         where
             touched.layer in ('{{ layers | join("', '") }}')

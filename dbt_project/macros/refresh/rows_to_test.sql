@@ -2,10 +2,11 @@
     Rows of a rollup that a data test looks at: the partitions of the running refresh, or all rows
     for `dbt test` by itself.
 
+    family     whose scope it is: 'outreach' or 'support'
     relation   has tenant_id and date
-    layers     whose touches count: 'activity', 'transition', 'message'
+    layers     whose touches count, such as 'activity'
 -#}
-{% macro rows_to_test(relation, layers) -%}
+{% macro rows_to_test(family, relation, layers) -%}
     {%- if execute and flags.WHICH != 'build' -%}
         select * from {{ relation }}
     {%- else -%}
@@ -16,6 +17,6 @@
                 ~ invocation_id ~ "'), false)"
             ) -%}
         {%- endif -%}
-        {{ rows_in_scope(relation, [], layers) }}
+        {{ rows_in_scope(family, relation, [], layers) }}
     {%- endif -%}
 {%- endmacro %}

@@ -2,15 +2,15 @@
 
 -- Contact-hourly, campaign-daily and tenant-daily say the same of every tenant and local day.
 with hourly as (
-    {{ rows_to_test(ref('metrics_contact_hourly'), ['activity', 'transition']) }}
+    {{ rows_to_test('outreach', ref('metrics_contact_hourly'), ['activity', 'transition']) }}
 ),
 
 campaign_daily as (
-    {{ rows_to_test(ref('metrics_campaign_daily'), ['activity', 'transition']) }}
+    {{ rows_to_test('outreach', ref('metrics_campaign_daily'), ['activity', 'transition']) }}
 ),
 
 tenant_daily as (
-    {{ rows_to_test(ref('metrics_tenant_daily'), ['activity', 'transition']) }}
+    {{ rows_to_test('outreach', ref('metrics_tenant_daily'), ['activity', 'transition']) }}
 ),
 
 totals as (

@@ -1,6 +1,6 @@
-"""Sample data for the outreach source tables: a few tenants' mail, with all its oddities.
+"""Sample data for the source tables: a few tenants' mail and conversations, oddities included.
 
-The source keeps no time zone per tenant; the zones chosen here are in
+The outreach source keeps no time zone per tenant; the zones chosen here are in
 :attr:`DemoDataSummary.tenant_timezones`, for the caller to store.
 """
 
@@ -8,6 +8,7 @@ from orchestration.embedded.demo_data.load import (
     DemoDataSummary,
     create_source_tables,
     generate,
+    source_has_rows,
     source_tables_exist,
 )
 from orchestration.embedded.demo_data.plan import DemoDataPlan
@@ -17,5 +18,6 @@ __all__ = [
     "DemoDataSummary",
     "create_source_tables",
     "generate",
+    "source_has_rows",
     "source_tables_exist",
 ]

@@ -6,27 +6,23 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import LiteralString, cast
 
 import psycopg
 from psycopg import sql
 
-from orchestration.embedded.demo_data.chunk import Chunk, Generator
+from orchestration.embedded.demo_data.family import Chunk, Family, RowGenerator
+from orchestration.embedded.demo_data.outreach import OUTREACH
 from orchestration.embedded.demo_data.plan import DemoDataPlan
-from orchestration.embedded.demo_data.table_rows import COLUMNS, TABLES
+from orchestration.embedded.demo_data.support import SUPPORT
 from orchestration.errors import InputError
 
-_TABLES_SQL = Path(__file__).parent.parent / "source_outreach.sql"
 _KEYS_SQL = Path(__file__).parent / "source_keys.sql"
-_TYPES = (
-    "campaign_channel",
-    "campaign_status",
-    "outbound_message_state",
-    "email_verification_result",
-)
+_FAMILIES = MappingProxyType({"outreach": OUTREACH, "support": SUPPORT})
 
 Progress = Callable[[str, int, int], None]
 
@@ -35,31 +31,45 @@ Progress = Callable[[str, int, int], None]
 class DemoDataSummary:
     """What was written.
 
-    ``rows``: rows each table holds at the end. ``tenant_timezones``: tenant id -> IANA zone,
-    which the source has no column for. ``start`` and ``end``: the period, in UTC.
+    ``rows``: rows each table holds at the end. ``tenant_timezones``: tenant id -> zone. Outreach
+    tables have no column for it; support accounts carry it in their settings, and some have
+    none (None) or one that nobody knows. ``start`` and ``end``: the period, in UTC.
     """
 
     rows: dict[str, int]
     seconds: float
     rows_per_second: float
-    tenant_timezones: dict[str, str]
+    tenant_timezones: dict[str, str | None]
     start: datetime
     end: datetime
 
 
-def source_tables_exist(connection: psycopg.Connection, schema: str) -> bool:
-    """Whether all outreach source tables are in ``schema``."""
+def source_tables_exist(
+    connection: psycopg.Connection, schema: str, family: str = "outreach"
+) -> bool:
+    """Whether all source tables of the family are in ``schema``."""
+    source = _FAMILIES[family]
     with connection.transaction():
-        return set(TABLES) <= set(_existing(connection, schema))
+        return set(source.tables) <= set(_existing(connection, schema, source))
 
 
-def create_source_tables(connection: psycopg.Connection, schema: str) -> None:
-    """Create the outreach source tables, and the schema if it is missing.
+def source_has_rows(connection: psycopg.Connection, schema: str, family: str = "outreach") -> bool:
+    """Whether there are source tables of the family with tenants in them."""
+    if not source_tables_exist(connection, schema, family):
+        return False
+    return _has_rows(connection, sql.Identifier(schema, _FAMILIES[family].tables[0]))
+
+
+def create_source_tables(
+    connection: psycopg.Connection, schema: str, family: str = "outreach"
+) -> None:
+    """Create the source tables of the family, and the schema if it is missing.
 
     Raises ``InputError`` if one of the tables or types is there already.
     """
+    source = _FAMILIES[family]
     with connection.transaction():
-        existing = _existing(connection, schema)
+        existing = _existing(connection, schema, source)
         if existing:
             raise InputError(
                 f"schema {schema}: {', '.join(existing)} exist already, "
@@ -67,7 +77,7 @@ def create_source_tables(connection: psycopg.Connection, schema: str) -> None:
             )
         connection.execute(sql.SQL("create schema if not exists {}").format(_name(schema)))
         with _inside(connection, schema):
-            connection.execute(_statements(_TABLES_SQL))
+            connection.execute(_statements(source.tables_sql))
 
 
 def generate(
@@ -75,85 +85,85 @@ def generate(
     schema: str,
     plan: DemoDataPlan,
     progress: Progress | None = None,
+    family: str = "outreach",
 ) -> DemoDataSummary:
-    """Fill the empty source tables in one transaction.
+    """Fill the empty source tables of a family in one transaction.
 
-    ``progress`` is called with a step, what is done of it and its total: step ``messages``
-    counts outbound messages (written with all that belongs to them), ``keys and indexes``
+    ``progress`` is called with a step, what is done of it and its total: step ``messages`` (or
+    ``conversations``) counts those, written with all that belongs to them, ``keys and indexes``
     counts those. Keys and indexes are dropped for the load and created again as they were.
     Raises ``InputError`` if a table is missing or holds rows.
     """
     began = time.monotonic()
     report = progress or (lambda step, done, total: None)
+    source = _FAMILIES[family]
     start, end = plan.period()
-    plan = DemoDataPlan(plan.tenants, plan.days, plan.messages, plan.seed, end)
+    plan = replace(plan, end=end)
     with connection.transaction(), _inside(connection, schema):
-        _require_empty(connection, schema)
-        generator = Generator(plan)
-        with _without_keys(connection, schema, report):
-            rows, deleted = _write(connection, generator, plan.messages, report)
-        # In two steps: rows of this very transaction have all their foreign keys checked anew
-        # when one of them is set to null, and the campaign would be gone by then.
-        connection.execute("delete from contact_campaigns where contact_id = %s", [deleted])
-        connection.execute("delete from lead_point_of_contacts where id = %s", [deleted])
-        connection.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(_name, TABLES))))
+        _require_empty(connection, schema, source)
+        generator = source.generator(plan)
+        with _without_keys(connection, schema, source, report):
+            rows = _write(connection, source, generator, report)
+        generator.settle(connection)
+        connection.execute(sql.SQL("analyze {}").format(_listed(source)))
     seconds = time.monotonic() - began
     return DemoDataSummary(
         rows=rows,
         seconds=seconds,
         rows_per_second=sum(rows.values()) / seconds,
-        tenant_timezones={tenant.id: tenant.zone for tenant in generator.tenants},
+        tenant_timezones=generator.timezones,
         start=start,
         end=end,
     )
 
 
-def _existing(connection: psycopg.Connection, schema: str) -> list[str]:
+def _existing(connection: psycopg.Connection, schema: str, source: Family) -> list[str]:
     names = connection.execute(
         "select c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace "
         "where n.nspname = %(schema)s and c.relname = any(%(tables)s) union all "
         "select t.typname from pg_type as t join pg_namespace as n on n.oid = t.typnamespace "
         "where n.nspname = %(schema)s and t.typname = any(%(types)s)",
-        {"schema": schema, "tables": list(TABLES), "types": list(_TYPES)},
+        {"schema": schema, "tables": list(source.tables), "types": list(source.types)},
     )
     return [name for (name,) in names]
 
 
-def _require_empty(connection: psycopg.Connection, schema: str) -> None:
-    missing = sorted(set(TABLES) - set(_existing(connection, schema)))
+def _require_empty(connection: psycopg.Connection, schema: str, source: Family) -> None:
+    missing = sorted(set(source.tables) - set(_existing(connection, schema, source)))
     if missing:
         raise InputError(
             f"schema {schema}: {', '.join(missing)} missing, create the source tables first"
         )
-    tables = sql.SQL(", ").join(map(_name, TABLES))
-    connection.execute(sql.SQL("lock table {} in access exclusive mode").format(tables))
-    for table in TABLES:
-        query = sql.SQL("select exists (select from {})").format(_name(table))
-        if connection.execute(query).fetchone() != (False,):
+    lock = sql.SQL("lock table {} in access exclusive mode")
+    connection.execute(lock.format(_listed(source)))
+    for table in source.tables:
+        if _has_rows(connection, _name(table)):
             raise InputError(
                 f"{schema}.{table} holds rows: sample data goes into empty tables only, "
                 "choose another schema"
             )
 
 
+def _has_rows(connection: psycopg.Connection, table: sql.Identifier) -> bool:
+    query = sql.SQL("select exists (select from {})").format(table)
+    return connection.execute(query).fetchone() == (True,)
+
+
 def _write(
-    connection: psycopg.Connection, generator: Generator, messages: int, report: Progress
-) -> tuple[dict[str, int], str]:
-    """Copy all chunks; returns the rows that will stay and the id of the contact to delete."""
-    _copy(connection, "tenants", generator.tenant_rows())
-    rows = {"tenants": len(generator.tenants)} | dict.fromkeys(TABLES[1:], 0)
-    report("messages", 0, messages)
+    connection: psycopg.Connection, source: Family, generator: RowGenerator, report: Progress
+) -> dict[str, int]:
+    """Copy all chunks; returns the rows that will stay."""
+    rows = dict.fromkeys(source.tables, 0)
+    done = 0
+    report(source.unit, 0, generator.total)
     for chunk in _ahead(generator.chunks()):
         for table, text in chunk.text.items():
-            _copy(connection, table, text)
-            rows[table] += chunk.rows[table]
-        report("messages", rows["outbound_messages"], messages)
-    extra = generator.deleted_contact()
-    for table, text in extra.text.items():
-        _copy(connection, table, text)
-    for table in ("leads", "contact_unsubscribes", "inbound_messages"):  # the rest goes with it
-        rows[table] += extra.rows[table]
-    return rows, extra.contact_ids[0].decode()
+            _copy(connection, table, source.columns[table], text)
+        for table, count in chunk.rows.items():
+            rows[table] += count
+        done += chunk.done
+        report(source.unit, done, generator.total)
+    return rows
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
@@ -165,19 +175,21 @@ def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
             yield chunk
 
 
-def _copy(connection: psycopg.Connection, table: str, text: bytes) -> None:
-    columns = sql.SQL(", ").join(map(_name, COLUMNS[table].split(", ")))
-    command = sql.SQL("copy {} ({}) from stdin").format(_name(table), columns)
+def _copy(connection: psycopg.Connection, table: str, columns: str, text: bytes) -> None:
+    names = sql.SQL(", ").join(map(_name, columns.split(", ")))
+    command = sql.SQL("copy {} ({}) from stdin").format(_name(table), names)
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         copy.write(text)
 
 
 @contextmanager
-def _without_keys(connection: psycopg.Connection, schema: str, report: Progress) -> Iterator[None]:
+def _without_keys(
+    connection: psycopg.Connection, schema: str, source: Family, report: Progress
+) -> Iterator[None]:
     """Drop keys and indexes, and create them again exactly as they were."""
     query = _statements(_KEYS_SQL)
     keys = connection.execute(
-        query, {"schema": _quoted(connection, schema), "tables": list(TABLES)}
+        query, {"schema": _quoted(connection, schema), "tables": list(source.tables)}
     )
     found = keys.fetchall()
     for drop, _ in found:
@@ -201,6 +213,10 @@ def _inside(connection: psycopg.Connection, schema: str) -> Iterator[None]:
     connection.execute(sql.SQL("set local search_path to {}").format(_name(schema)))
     yield
     connection.execute("select set_config('search_path', %s, true)", [before])
+
+
+def _listed(source: Family) -> sql.Composed:
+    return sql.SQL(", ").join(map(_name, source.tables))
 
 
 def _name(name: str) -> sql.Identifier:

@@ -20,11 +20,25 @@ comment on table ops.config is 'Settings that SQL reads; written from ROLLUPS_ v
 create table ops.tenant_setting (
     family text not null,
     tenant_id text not null,
-    timezone text not null,
+    timezone text,
+    read_source text not null default 'auto' check (read_source in ('auto', 'raw')),
     updated_at timestamptz not null default now(),
     primary key (family, tenant_id)
 );
-comment on table ops.tenant_setting is 'Reporting time zone (IANA) of a tenant; a tenant without a row reports in UTC';
+comment on table ops.tenant_setting is 'What we keep of a tenant beside its source: reporting zone (NULL: as the source says, else UTC for outreach), and whether reads may use its rollups';
+
+create table ops.tenant_zone (
+    family text not null,
+    tenant_id text not null,
+    timezone text not null,
+    primary key (family, tenant_id)
+);
+comment on table ops.tenant_zone is 'Zone by which a tenant''s rollups are dated (empty: none); another one marks its history pending';
+
+create table ops.timezone (
+    name text primary key
+);
+comment on table ops.timezone is 'Zones this server knows by exactly this name, read from it at every deploy (looking there costs 20 ms)';
 
 create table ops.seed_version (
     seed text primary key,
@@ -32,6 +46,20 @@ create table ops.seed_version (
     updated_at timestamptz not null default now()
 );
 comment on table ops.seed_version is 'Hash of each rule seed at the last deploy: a change marks all history pending';
+
+create table ops.rule_seed (
+    family text not null,
+    seed text not null,
+    primary key (family, seed)
+);
+comment on table ops.rule_seed is 'Seeds whose rules a family''s rollups follow';
+
+insert into ops.rule_seed (family, seed)
+values
+    ('outreach', 'event_type_map'),
+    ('outreach', 'machine_rules'),
+    ('outreach', 'provider_capabilities'),
+    ('support', 'metric_registry');
 
 -- Change capture ---------------------------------------------------------------------------------
 
@@ -69,14 +97,14 @@ create sequence ops.pending_seq;
 create table ops.pending (
     family text not null,
     tenant_id text not null,
-    grain text not null check (grain in ('tenant', 'date', 'message', 'campaign', 'optouts')),
+    grain text not null check (grain in ('tenant', 'date', 'message', 'campaign', 'optouts', 'conversation')),
     key text not null,
     reason text not null,
     noted_at timestamptz not null default now(),
     seq bigint not null default nextval('ops.pending_seq'),
     primary key (family, tenant_id, grain, key)
 );
-comment on table ops.pending is 'Work to do: a whole tenant, a tenant-local date, or one subject (message, campaign, opt-outs) to recompute';
+comment on table ops.pending is 'Work to do: a whole tenant, a tenant-local date, or one subject (message, campaign, opt-outs, conversation) to recompute';
 comment on column ops.pending.seq is 'Grows when the same work is noted again, so that a refresh strikes only what it has seen';
 
 -- Refreshes --------------------------------------------------------------------------------------
@@ -148,10 +176,22 @@ create table ops.outreach_touched (
 create index outreach_touched_by_tenant on ops.outreach_touched (tenant_id);
 comment on table ops.outreach_touched is 'Keys of rollup rows to recompute because rows of a ledger (layer) changed; written in the transaction of that change, cleared when a refresh completes';
 
+create table ops.support_touched (
+    refresh_id uuid not null,
+    layer text not null,
+    tenant_id text not null,
+    date date not null
+);
+create index support_touched_by_tenant on ops.support_touched (tenant_id);
+comment on table ops.support_touched is 'Days of rollups to recompute because rows of a ledger (layer) changed; as ops.outreach_touched';
+
 insert into ops.capture_source (family, source_table, relation, row_id, subject_grain, subject_key)
 values
     ('outreach', 'outbound_messages', 'staging.stg_outreach__messages', 'message_id', 'message', 'message_id'),
     ('outreach', 'message_events', 'intermediate.outreach_message_events', 'event_id', 'message', 'message_id'),
     ('outreach', 'inbound_messages', 'staging.stg_outreach__inbound_messages', 'inbound_id', 'message', '''inbound/'' || inbound_id'),
     ('outreach', 'campaign_transitions', 'staging.stg_outreach__transitions', 'transition_id', 'campaign', 'campaign_id'),
-    ('outreach', 'contact_unsubscribes', 'staging.stg_outreach__unsubscribes', 'unsubscribe_id', 'optouts', '''''');
+    ('outreach', 'contact_unsubscribes', 'staging.stg_outreach__unsubscribes', 'unsubscribe_id', 'optouts', ''''''),
+    ('support', 'reporting_events', 'staging.stg_support__events', 'event_id::text', 'conversation', 'coalesce(conversation_id::text, ''event/'' || event_id)'),
+    ('support', 'conversations', 'staging.stg_support__conversations', 'conversation_id::text', 'conversation', 'conversation_id::text'),
+    ('support', 'messages', 'staging.stg_support__messages', 'message_id::text', 'conversation', 'coalesce(conversation_id::text, ''message/'' || message_id)');

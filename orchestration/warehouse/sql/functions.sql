@@ -15,22 +15,21 @@ create or replace function ops.current_refresh_id() returns uuid
 language sql stable parallel safe
 return nullif(current_setting('rollups.refresh_id', true), '')::uuid;
 
+insert into ops.timezone (name)
+select name from pg_catalog.pg_timezone_names where name !~ '^(posix|right)/'
+on conflict do nothing;
+
 create or replace function ops.canonical_timezone(zone text) returns text
 language sql stable
-as $$ select name from pg_catalog.pg_timezone_names where name = zone and name !~ '^(posix|right)/' limit 1 $$;
-comment on function ops.canonical_timezone is 'The IANA name when PostgreSQL lists exactly this one, else NULL (POSIX strings are none)';
-
-create or replace view ops.outreach_scope as
-select tenant_id, dates, date_from, date_to
-from ops.refresh_scope
-where family = 'outreach' and refresh_id = ops.current_refresh_id();
-comment on view ops.outreach_scope is 'Scope of the refresh of this session: tenants and the dates to replace whole';
-
-create or replace view ops.outreach_claim as
-select tenant_id, grain, key
-from ops.refresh_claim
-where family = 'outreach' and refresh_id = ops.current_refresh_id();
-comment on view ops.outreach_claim is 'Claimed work of the refresh of this session';
+as $$
+    -- A name that only this server's time zone data lacks stays as it was given.
+    select coalesce(current_name.name, given.name)
+    from (select zone as name) as asked
+    left join staging.timezone_aliases as legacy on asked.name = legacy.alias
+    left join ops.timezone as current_name on legacy.timezone = current_name.name
+    left join ops.timezone as given on asked.name = given.name
+$$;
+comment on function ops.canonical_timezone is 'The current IANA name of a zone, also for friendly and legacy names; NULL for what is no zone (POSIX strings are none)';
 
 create or replace view ops.refresh as
 select
@@ -137,7 +136,7 @@ declare
 begin
     -- One capture at a time: two would note the same rows and fight over the watermark.
     perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
-    noted := ops.note_changed_rules(p_family);
+    noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family);
     create temporary table if not exists fresh_row (
         tenant_id text, row_id text, subject_key text, ingested_at timestamptz
     ) on commit delete rows;
@@ -246,14 +245,14 @@ begin
         group by tenant_id
     ) as claims;
     get diagnostics claimed = row_count;
-    if p_family = 'outreach' then
-        -- Keys that a crashed refresh left behind are ours now.
-        update ops.outreach_touched as touched set refresh_id = p_refresh_id
+    -- Keys that a crashed refresh left behind are ours now.
+    execute format($q$
+        update ops.%I as touched set refresh_id = $1
         from ops.refresh_scope as scope
         where
-            scope.refresh_id = p_refresh_id and scope.family = p_family
-            and scope.tenant_id = touched.tenant_id and touched.refresh_id <> p_refresh_id;
-    end if;
+            scope.refresh_id = $1 and scope.family = $2
+            and scope.tenant_id = touched.tenant_id and touched.refresh_id <> $1
+    $q$, p_family || '_touched') using p_refresh_id, p_family;
     insert into ops.refresh_log (refresh_id, event, family, detail)
     values (p_refresh_id, 'claimed', p_family, jsonb_build_object('tenants', claimed));
     analyze ops.refresh_claim;
@@ -341,23 +340,21 @@ returns table (tenant_id text, date date)
 language plpgsql stable
 as $$
 begin
-    return query
-    select claim.tenant_id, claim.key::date
-    from ops.refresh_claim as claim
-    where claim.refresh_id = p_refresh_id and claim.family = p_family and claim.grain = 'date'
-    union
-    select touched.tenant_id, touched.date
-    from ops.outreach_touched as touched
-    where touched.refresh_id = p_refresh_id and p_family = 'outreach'
-    union
-    select daily.tenant_id, daily.date
-    from analytics.metrics_tenant_daily as daily
-    inner join ops.refresh_claim as claim
-        on daily.tenant_id = claim.tenant_id
-    where
-        claim.refresh_id = p_refresh_id and claim.family = p_family
-        and claim.grain = 'tenant' and p_family = 'outreach'
-    order by 1, 2;
+    return query execute format($q$
+        select claim.tenant_id, claim.key::date
+        from ops.refresh_claim as claim
+        where claim.refresh_id = $1 and claim.family = $2 and claim.grain = 'date'
+        union
+        select touched.tenant_id, touched.date
+        from ops.%1$I as touched
+        where touched.refresh_id = $1
+        union
+        select claim.tenant_id, days.date
+        from ops.refresh_claim as claim
+        cross join lateral ops.%2$I(claim.tenant_id) as days (date)
+        where claim.refresh_id = $1 and claim.family = $2 and claim.grain = 'tenant'
+        order by 1, 2
+    $q$, p_family || '_touched', p_family || '_days') using p_refresh_id, p_family;
 end
 $$;
 comment on function ops.refreshed_partitions is 'Partitions that a refresh has rebuilt; call it before ops.complete_refresh';
@@ -367,9 +364,8 @@ language plpgsql
 as $$
 begin
     delete from ops.refresh_claim where refresh_id = p_refresh_id and family = p_family;
-    if p_family = 'outreach' and to_regclass('intermediate.outreach_scope_subjects') is not null then
-        delete from intermediate.outreach_scope_subjects where refresh_id = p_refresh_id;
-    end if;
+    execute format('delete from intermediate.%I where refresh_id = $1', p_family || '_scope_subjects')
+    using p_refresh_id;
 end
 $$;
 
@@ -391,9 +387,7 @@ begin
         and pending.family = claim.family and pending.tenant_id = claim.tenant_id
         and pending.grain = claim.grain and pending.key = claim.key
         and pending.seq = claim.seq;
-    if p_family = 'outreach' then
-        delete from ops.outreach_touched where refresh_id = p_refresh_id;
-    end if;
+    execute format('delete from ops.%I where refresh_id = $1', p_family || '_touched') using p_refresh_id;
     perform ops.forget_claims(p_refresh_id, p_family);
     insert into ops.refresh_log (refresh_id, event, family, detail)
     values (p_refresh_id, 'completed', p_family, jsonb_build_object('partitions', partitions));
@@ -464,54 +458,49 @@ begin
 end
 $$;
 
-create or replace function ops.known_tenants(p_family text)
-returns table (tenant_id text, tenant_name text, timezone text, refused boolean)
+drop function if exists ops.known_tenants(text) cascade;
+create function ops.known_tenants(p_family text)
+returns table (tenant_id text, tenant_name text, timezone text, problem text)
 language plpgsql stable
 as $$
 begin
-    return query
-    select t.tenant_id, t.tenant_name, t.timezone, not ops.is_tenant_id(t.tenant_id)
-    from staging.stg_outreach__tenants as t
-    where p_family = 'outreach'
-    order by t.tenant_id;
+    return query execute format($q$
+        select
+            tenants.tenant_id,
+            tenants.tenant_name,
+            tenants.timezone,
+            case
+                when not ops.is_tenant_id(tenants.tenant_id)
+                    then 'its id has a comma, a bar, ''...'', control characters or outer spaces'
+                else tenants.problem
+            end
+        from staging.%I as tenants
+        order by tenants.tenant_id
+    $q$, 'stg_' || p_family || '__tenants');
 end
 $$;
-comment on function ops.known_tenants is 'Tenants of the source; refused: the id cannot be a partition key';
+comment on function ops.known_tenants is 'Tenants of the source; problem: why a tenant has no rollups (NULL: nothing is wrong)';
 
 create or replace function ops.source_dates(p_family text)
 returns table (first_date date, last_date date)
-language sql stable
+language plpgsql stable
 as $$
-    -- Tenant-local dates differ from UTC ones by a day at most.
-    select (min(seen.first_at) - interval '1 day')::date, (max(seen.last_at) + interval '1 day')::date
-    from (
-        select min(sent_at) as first_at, max(sent_at) as last_at
-        from staging.stg_outreach__messages
-        where p_family = 'outreach' and sent_at between ops.min_event_at() and now() + interval '1 day'
-        union all
-        -- Sorted by the stored column: an index of the source answers at once.
-        (
-            select occurred_at, occurred_at
-            from staging.stg_outreach__events
-            where p_family = 'outreach' and occurred_watermark >= ops.min_event_at()
-            order by occurred_watermark
-            limit 1
-        )
-        union all
-        (
-            select occurred_at, occurred_at
-            from staging.stg_outreach__events
-            where p_family = 'outreach' and occurred_watermark <= now() + interval '1 day'
-            order by occurred_watermark desc
-            limit 1
-        )
-    ) as seen;
+begin
+    return query execute format('select * from ops.%I()', p_family || '_source_dates');
+end
 $$;
 comment on function ops.source_dates is 'First and last date on which the source has activity, a day wider on both sides; NULL when empty';
 
 create or replace function ops.first_rollup_date(p_family text) returns date
-language sql stable
-as $$ select min(date) from analytics.metrics_tenant_daily where p_family = 'outreach' $$;
+language plpgsql stable
+as $$
+declare
+    first_date date;
+begin
+    execute format('select ops.%I()', p_family || '_first_rollup_date') into first_date;
+    return first_date;
+end
+$$;
 comment on function ops.first_rollup_date is 'First date with a rollup; NULL before the first refresh';
 
 create or replace function ops.min_event_at() returns timestamptz
@@ -525,17 +514,62 @@ declare
     previous text;
 begin
     -- Returns whether anything changed; a change marks the tenant's whole history pending.
-    select timezone into previous from ops.tenant_setting where family = p_family and tenant_id = p_tenant_id;
-    if coalesce(previous, 'UTC') = p_timezone then
-        return false;
-    end if;
+    select tenants.timezone into previous from ops.known_tenants(p_family) as tenants
+    where tenants.tenant_id = p_tenant_id;
     insert into ops.tenant_setting (family, tenant_id, timezone)
     values (p_family, p_tenant_id, p_timezone)
     on conflict (family, tenant_id) do update set timezone = excluded.timezone, updated_at = now();
-    perform ops.note_pending(p_family, array[p_tenant_id], 'tenant', array[''], 'time zone ' || p_timezone);
+    if previous is not distinct from p_timezone then
+        return false;
+    end if;
+    insert into ops.tenant_zone (family, tenant_id, timezone)
+    values (p_family, p_tenant_id, coalesce(previous, ''))
+    on conflict do nothing;
+    perform ops.note_changed_zones(p_family);
     return true;
 end
 $$;
+
+create or replace function ops.set_read_source(p_family text, p_tenant_id text, p_read_source text) returns void
+language sql
+as $$
+    insert into ops.tenant_setting (family, tenant_id, read_source)
+    values (p_family, p_tenant_id, p_read_source)
+    on conflict (family, tenant_id) do update set read_source = excluded.read_source, updated_at = now();
+$$;
+comment on function ops.set_read_source is 'Whether reads of a tenant with source auto may use its rollups (auto) or never do (raw)';
+
+create or replace function ops.note_changed_zones(p_family text) returns bigint
+language sql
+as $$
+    -- A zone that is another than the rollups were dated by: all old dates go, all new ones come.
+    with known as (
+        select tenant_id, coalesce(timezone, '') as timezone
+        from ops.known_tenants(p_family)
+        where ops.is_tenant_id(tenant_id)
+    ),
+
+    changed as (
+        update ops.tenant_zone as zones set timezone = known.timezone
+        from known
+        where zones.family = p_family and zones.tenant_id = known.tenant_id and zones.timezone <> known.timezone
+        returning zones.tenant_id, zones.timezone
+    ),
+
+    added as (
+        insert into ops.tenant_zone (family, tenant_id, timezone)
+        select p_family, tenant_id, timezone from known
+        on conflict do nothing
+    )
+
+    select coalesce(sum(
+        ops.note_pending(
+            p_family, array[tenant_id], 'tenant', array[''], 'time zone ' || coalesce(nullif(timezone, ''), 'taken away')
+        )
+    ), 0)::bigint
+    from changed
+$$;
+comment on function ops.note_changed_zones is 'Marks the history of tenants pending whose zone is not the one their rollups are dated by';
 
 create or replace function ops.note_changed_rules(p_family text) returns bigint
 language plpgsql
@@ -546,10 +580,7 @@ declare
     old_hash text;
     noted bigint := 0;
 begin
-    if p_family <> 'outreach' then
-        return 0;
-    end if;
-    foreach seed_name in array array['event_type_map', 'machine_rules', 'provider_capabilities'] loop
+    for seed_name in select rules.seed from ops.rule_seed as rules where rules.family = p_family loop
         execute format(
             'select md5(coalesce(string_agg(s::text, E''\n'' order by s::text), '''')) from staging.%I as s', seed_name
         ) into new_hash;
@@ -561,7 +592,7 @@ begin
                 noted := noted + ops.note_pending(
                     p_family, array_agg(tenant_id), 'tenant', array_agg(''::text), 'rules changed in ' || seed_name
                 )
-                from ops.known_tenants(p_family) where not refused;
+                from ops.known_tenants(p_family) where ops.is_tenant_id(tenant_id);
             end if;
         end if;
     end loop;
@@ -615,12 +646,13 @@ comment on function ops.waiting_refreshes is 'Refreshes that started and have no
 
 -- Status -------------------------------------------------------------------------------------------
 
-create or replace function ops.tenant_status(p_family text)
+drop function if exists ops.tenant_status(text);
+create function ops.tenant_status(p_family text)
 returns table (
     tenant_id text,
     tenant_name text,
     timezone text,
-    refused boolean,
+    problem text,
     complete_through timestamptz,
     pending bigint,
     pending_since timestamptz,
@@ -677,9 +709,9 @@ as $$
         tenants.tenant_id,
         tenants.tenant_name,
         tenants.timezone,
-        tenants.refused,
+        tenants.problem,
         case
-            when not tenants.refused and capture.captured_at is not null
+            when tenants.problem is null and capture.captured_at is not null
                 then nullif(least(capture.captured_at, work.missing_since), '-infinity')
         end,
         coalesce(work.pieces, 0),
@@ -700,14 +732,7 @@ returns table (tenant_id text, reason text, row_count bigint)
 language plpgsql stable
 as $$
 begin
-    if p_family = 'outreach' then
-        return query
-        select ledger.tenant_id, coalesce(ledger.reason, ledger.verdict), count(*)
-        from intermediate.outreach_activity_ledger as ledger
-        where ledger.verdict in ('quarantined', 'duplicate')
-        group by 1, 2
-        order by 1, 2;
-    end if;
+    return query execute format('select * from ops.%I()', p_family || '_set_aside');
 end
 $$;
 comment on function ops.set_aside is 'Rows that are in no rollup, by reason: duplicate, or why they are in quarantine';
@@ -717,15 +742,9 @@ returns table (days bigint, row_count bigint)
 language plpgsql stable
 as $$
 begin
-    if p_family = 'outreach' then
-        return query
-        select
-            (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id),
-            (select count(*) from analytics.metrics_message as t where t.tenant_id = p_tenant_id)
-            + (select count(*) from analytics.metrics_contact_hourly as t where t.tenant_id = p_tenant_id)
-            + (select count(*) from analytics.metrics_campaign_daily as t where t.tenant_id = p_tenant_id)
-            + (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id);
-    end if;
+    return query execute format(
+        'select (select count(*) from ops.%I($1)), ops.%I($1)', p_family || '_days', p_family || '_rows'
+    ) using p_tenant_id;
 end
 $$;
 comment on function ops.size_of_tenant is 'Days a tenant has activity on, and its rows in the rollups: what a change of zone rebuilds';

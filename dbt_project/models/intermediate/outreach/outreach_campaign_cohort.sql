@@ -8,7 +8,7 @@
 ) }}
 
 with messages as (
-    {{ rows_in_scope(ref('metrics_message'), ['campaign_id'], ['message']) }}
+    {{ rows_in_scope('outreach', ref('metrics_message'), ['campaign_id'], ['message']) }}
 )
 
 select

@@ -7,7 +7,7 @@
 ) }}
 
 with campaign_cohorts as (
-    {{ rows_in_scope(ref('outreach_campaign_cohort'), [], ['message']) }}
+    {{ rows_in_scope('outreach', ref('outreach_campaign_cohort'), [], ['message']) }}
 )
 
 select

@@ -12,7 +12,7 @@ with activities as (
 ),
 
 transitions as (
-    {{ rows_in_scope(
+    {{ rows_in_scope('outreach', 
         ref('outreach_transition_ledger'), ['campaign_id'], ['activity', 'transition']
     ) }}
 ),

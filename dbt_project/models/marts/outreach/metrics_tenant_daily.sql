@@ -7,7 +7,7 @@
 ) }}
 
 with campaign_days as (
-    {{ rows_in_scope(ref('metrics_campaign_daily'), [], ['activity', 'transition']) }}
+    {{ rows_in_scope('outreach', ref('metrics_campaign_daily'), [], ['activity', 'transition']) }}
 ),
 
 totals as (

@@ -1,0 +1,11 @@
+{{ config(schema='intermediate') }}
+select
+    rates.rate,
+    rates.numerator,
+    rates.denominator
+from (
+    values
+    {%- for rate, (numerator, denominator) in outreach_rates().items() %}
+    ('{{ rate }}', '{{ numerator }}', '{{ denominator }}'){{ ',' if not loop.last }}
+    {%- endfor %}
+) as rates (rate, numerator, denominator)

@@ -1,0 +1,54 @@
+"""Asset checks that are about tenants rather than rows."""
+
+# Dagster reads annotations as objects: no `from __future__ import annotations` here.
+
+import dagster as dg
+
+from orchestration.resources import Warehouse
+from orchestration.warehouse.tenants import Tenant, known_tenants
+
+# The mart whose page shows the checks of a family.
+MART = {"outreach": "metrics_tenant_daily", "support": "reporting_events_rollups"}
+SHOWN = 50
+
+
+def tenants_check(family: str) -> dg.AssetChecksDefinition:
+    """Warn of tenants that have no rollups, with the reason of each."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(MART[family]),
+        name="every_tenant_has_rollups",
+        description=f"Lists {family} tenants without rollups, such as those whose time zone is"
+        " missing or unknown. Everybody else is refreshed.",
+    )
+    def every_tenant_has_rollups(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with warehouse.connection() as connection:
+            tenants = known_tenants(connection, family)
+        without = [tenant for tenant in tenants if tenant.problem is not None]
+        return dg.AssetCheckResult(
+            passed=not without,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "tenants": len(tenants),
+                "without_rollups": len(without),
+                "reasons": dg.MetadataValue.md(_table(without)),
+            },
+        )
+
+    return every_tenant_has_rollups
+
+
+def _table(tenants: list[Tenant]) -> str:
+    if not tenants:
+        return "none"
+    rows = [
+        f"| {_cell(tenant.tenant_id)} | {_cell(tenant.problem)} |" for tenant in tenants[:SHOWN]
+    ]
+    more = len(tenants) - SHOWN
+    return "\n".join(
+        ["| tenant | why |", "| --- | --- |", *rows, *([f"\nand {more} more"] if more > 0 else [])]
+    )
+
+
+def _cell(text: str | None) -> str:
+    return " ".join((text or "").replace("|", "\\|").split())[:200]

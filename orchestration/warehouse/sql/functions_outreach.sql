@@ -1,0 +1,75 @@
+-- What the machinery asks of the outreach family: functions that are called by their names.
+set check_function_bodies = off;
+
+create or replace view ops.outreach_scope as
+select tenant_id, dates, date_from, date_to
+from ops.refresh_scope
+where family = 'outreach' and refresh_id = ops.current_refresh_id();
+comment on view ops.outreach_scope is 'Scope of the refresh of this session: tenants and the dates to replace whole';
+
+create or replace view ops.outreach_claim as
+select tenant_id, grain, key
+from ops.refresh_claim
+where family = 'outreach' and refresh_id = ops.current_refresh_id();
+comment on view ops.outreach_claim is 'Claimed work of the refresh of this session';
+
+create or replace function ops.outreach_days(p_tenant_id text) returns setof date
+language sql stable
+as $$ select date from analytics.metrics_tenant_daily where tenant_id = p_tenant_id $$;
+comment on function ops.outreach_days is 'Local dates on which a tenant has rollups';
+
+create or replace function ops.outreach_rows(p_tenant_id text) returns bigint
+language sql stable
+as $$
+    select
+        (select count(*) from analytics.metrics_message as t where t.tenant_id = p_tenant_id)
+        + (select count(*) from analytics.metrics_contact_hourly as t where t.tenant_id = p_tenant_id)
+        + (select count(*) from analytics.metrics_campaign_daily as t where t.tenant_id = p_tenant_id)
+        + (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id)
+$$;
+comment on function ops.outreach_rows is 'Rows of a tenant in the rollups';
+
+create or replace function ops.outreach_first_rollup_date() returns date
+language sql stable
+as $$ select min(date) from analytics.metrics_tenant_daily $$;
+
+create or replace function ops.outreach_set_aside()
+returns table (tenant_id text, reason text, row_count bigint)
+language sql stable
+as $$
+    select ledger.tenant_id, coalesce(ledger.reason, ledger.verdict), count(*)
+    from intermediate.outreach_activity_ledger as ledger
+    where ledger.verdict in ('quarantined', 'duplicate')
+    group by 1, 2
+    order by 1, 2
+$$;
+
+create or replace function ops.outreach_source_dates()
+returns table (first_date date, last_date date)
+language sql stable
+as $$
+    -- Tenant-local dates differ from UTC ones by a day at most.
+    select (min(seen.first_at) - interval '1 day')::date, (max(seen.last_at) + interval '1 day')::date
+    from (
+        select min(sent_at) as first_at, max(sent_at) as last_at
+        from staging.stg_outreach__messages
+        where sent_at between ops.min_event_at() and now() + interval '1 day'
+        union all
+        -- Sorted by the stored column: an index of the source answers at once.
+        (
+            select occurred_at, occurred_at
+            from staging.stg_outreach__events
+            where occurred_watermark >= ops.min_event_at()
+            order by occurred_watermark
+            limit 1
+        )
+        union all
+        (
+            select occurred_at, occurred_at
+            from staging.stg_outreach__events
+            where occurred_watermark <= now() + interval '1 day'
+            order by occurred_watermark desc
+            limit 1
+        )
+    ) as seen;
+$$;

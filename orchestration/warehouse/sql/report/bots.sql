@@ -1,0 +1,397 @@
+-- A handoff wins inside the window asked for, and a conversation counts once: for any window.
+--
+-- Whole days: every bot event knows its neighbours in the same conversation and dimension, so an
+-- event counts by comparing their dates with the window, and the daily rollup is just summed.
+-- Edges: the few conversations with events there are judged again over the whole window, and what
+-- the daily sum made of them is taken back.
+set check_function_bodies = off;
+
+drop function if exists report._bot_events();
+create function report._bot_events()
+returns table (event_name text, kind text, metric text)
+language sql stable
+as $$
+    select
+        registry.event_name,
+        case registry.raw_count_strategy
+            when 'exclude_bot_handoffs' then 'resolution'
+            when 'distinct_conversations' then 'handoff'
+        end,
+        registry.report_metric
+    from staging.metric_registry as registry
+    where registry.raw_count_strategy in ('exclude_bot_handoffs', 'distinct_conversations')
+$$;
+
+drop function if exists report._bot_counts(report._question);
+create function report._bot_counts(p_question report._question)
+returns table (
+    entity bigint,
+    period timestamp,
+    resolutions bigint,
+    handoff_conversations bigint,
+    resolved_conversations bigint
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+    q report._question := p_question;
+    id bigint := q.entity::bigint;
+    resolution_event text;
+    handoff_event text;
+begin
+    select
+        max(events.event_name) filter (where events.kind = 'resolution'),
+        max(events.event_name) filter (where events.kind = 'handoff')
+    into resolution_event, handoff_event
+    from report._bot_events() as events;
+
+    return query
+    with days as (
+        select
+            daily.dimension_id as entity,
+            report._period_of_day(daily.date, q.unit) as period,
+            daily.kind,
+            daily.conversation_exists,
+            daily.event_count,
+            -- first of its conversation in the whole days of its period
+            greatest(coalesce(report._period_of_day(daily.date, q.unit)::date, q.first_day), q.first_day) as period_from,
+            daily.previous_resolution_date,
+            daily.previous_handoff_date,
+            daily.previous_handoff_date < q.first_day and daily.next_handoff_date >= q.end_day as no_handoff
+        from intermediate.support_bot_daily as daily
+        where
+            daily.tenant_id = q.tenant_id
+            and daily.dimension_type = q.dimension
+            and (id is null or daily.dimension_id = id)
+            and daily.date >= q.first_day
+            and daily.date < q.end_day
+    ),
+
+    of_days as (
+        select
+            days.entity,
+            days.period,
+            coalesce(sum(days.event_count) filter (where days.kind = 'resolution' and days.no_handoff), 0)::bigint
+                as resolutions,
+            coalesce(
+                sum(days.event_count) filter (
+                    where
+                        days.kind = 'handoff'
+                        and days.conversation_exists
+                        and days.previous_handoff_date < days.period_from
+                ),
+                0
+            )::bigint as handoff_conversations,
+            coalesce(
+                sum(days.event_count) filter (
+                    where
+                        days.kind = 'resolution'
+                        and days.conversation_exists
+                        and days.no_handoff
+                        and days.previous_resolution_date < days.period_from
+                ),
+                0
+            )::bigint as resolved_conversations
+        from days
+        group by 1, 2
+    ),
+
+    rows_of_edges as (
+        select * from report._support_events(q.account_id, q.dimension, q.since, q.left_until)
+        union all
+        select * from report._support_events(q.account_id, q.dimension, q.right_since, q.until)
+    ),
+
+    edges as materialized (
+        select
+            rows_of_edges.entity,
+            rows_of_edges.conversation_id,
+            case when rows_of_edges.name = handoff_event then 'handoff' else 'resolution' end as kind,
+            report._period(rows_of_edges.occurred_at, q.unit, q.zone) as period,
+            conversations.conversation_id is not null as conversation_exists
+        from rows_of_edges
+        left join staging.stg_support__conversations as conversations
+            on
+                rows_of_edges.conversation_id = conversations.conversation_id
+                and conversations.account_id = q.account_id
+        where
+            rows_of_edges.name in (resolution_event, handoff_event)
+            and rows_of_edges.entity is not null
+            and (id is null or rows_of_edges.entity = id)
+    ),
+
+    -- What the same conversations did on the whole days.
+    also as (
+        select
+            known.dimension_id as entity,
+            known.conversation_id,
+            known.kind,
+            report._period_of_day(known.date, q.unit) as period,
+            known.conversation_exists
+        from (
+            select distinct edges.entity, edges.conversation_id
+            from edges
+            where edges.conversation_id is not null
+        ) as subjects
+        inner join intermediate.support_bot_events as known
+            on
+                known.tenant_id = q.tenant_id
+                and subjects.conversation_id::text = known.conversation_key
+                and known.dimension_type = q.dimension
+                and subjects.entity = known.dimension_id
+        where known.date >= q.first_day and known.date < q.end_day
+    ),
+
+    events as (
+        select *, false as in_days from edges
+        union all
+        select *, true from also
+    ),
+
+    judged as (
+        select
+            *,
+            conversation_id is not null
+            and bool_or(kind = 'handoff') over conversation as has_handoff,
+            bool_or(kind = 'handoff' and in_days) over conversation as has_handoff_in_days
+        from events
+        window conversation as (partition by events.entity, events.conversation_id)
+    ),
+
+    of_conversations as (
+        select
+            judged.entity,
+            judged.period,
+            count(*) filter (where kind = 'resolution' and not has_handoff)
+            - count(*) filter (where kind = 'resolution' and in_days and not has_handoff_in_days)
+                as resolutions,
+            bool_or(kind = 'handoff' and conversation_exists)::integer
+            - bool_or(kind = 'handoff' and conversation_exists and in_days)::integer
+                as handoff_conversations,
+            bool_or(kind = 'resolution' and conversation_exists and not has_handoff)::integer
+            - bool_or(kind = 'resolution' and conversation_exists and in_days and not has_handoff_in_days)::integer
+                as resolved_conversations
+        from judged
+        group by judged.entity, judged.period, judged.conversation_id
+    ),
+
+    parts as (
+        select * from of_days
+        union all
+        select * from of_conversations
+    )
+
+    select
+        parts.entity,
+        parts.period,
+        sum(parts.resolutions)::bigint,
+        sum(parts.handoff_conversations)::bigint,
+        sum(parts.resolved_conversations)::bigint
+    from parts
+    group by parts.entity, parts.period;
+end
+$$;
+comment on function report._bot_counts is 'Bot resolutions (events) and conversations handed off or resolved, per period; the exclusion is that of the whole window';
+
+drop function if exists report._bot_values(report._question);
+create function report._bot_values(p_question report._question)
+returns table (metric text, entity bigint, period timestamp, value double precision, count bigint)
+language sql stable
+as $$
+    select
+        events.metric,
+        counts.entity,
+        counts.period,
+        case events.kind when 'resolution' then counts.resolutions else counts.handoff_conversations end
+            ::double precision,
+        null::bigint
+    from report._bot_counts(p_question) as counts
+    cross join report._bot_events() as events
+    where events.metric = any (p_question.metrics)
+$$;
+
+drop function if exists report._bot_conversations(report._question);
+create function report._bot_conversations(
+    p_question report._question, out conversation_count bigint, out message_count bigint
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+-- Conversations created in the window in inboxes that have a bot now, and the messages sent in them
+-- within the window.
+declare
+    q report._question := p_question;
+    bot_inboxes bigint[] := array(
+        select inboxes.inbox_id from staging.stg_support__inboxes as inboxes
+        where inboxes.account_id = q.account_id and inboxes.has_active_bot
+    );
+begin
+    select
+        coalesce((
+            select sum(days.conversations_count)
+            from analytics.conversations_daily as days
+            where
+                days.tenant_id = q.tenant_id
+                and days.dimension_type = 'inbox'
+                and days.dimension_id = any (bot_inboxes)
+                and days.date >= q.first_day
+                and days.date < q.end_day
+        ), 0)
+        + (
+            select count(*)
+            from (
+                select * from report._support_conversations(q.account_id, 'account', q.since, q.left_until)
+                union all
+                select * from report._support_conversations(q.account_id, 'account', q.right_since, q.until)
+            ) as created
+            where created.inbox_id = any (bot_inboxes)
+        )
+    into conversation_count;
+
+    select
+        coalesce((
+            select sum(days.outgoing_messages_count)
+            from intermediate.support_bot_messages_daily as days
+            where
+                days.tenant_id = q.tenant_id
+                and days.inbox_id = any (bot_inboxes)
+                and days.date >= q.first_day
+                and days.date < q.end_day
+                and days.conversation_date >= q.first_day
+                and days.conversation_date < q.end_day
+        ), 0)
+        + (
+            -- sent in the edges, in any conversation of the window
+            select count(*)
+            from (
+                select * from report._support_messages(q.account_id, 'account', q.since, q.left_until)
+                union all
+                select * from report._support_messages(q.account_id, 'account', q.right_since, q.until)
+            ) as sent
+            inner join report._support_conversations(q.account_id, 'account', q.since, q.until) as created
+                on sent.conversation_id = created.conversation_id
+            where sent.direction = 'outgoing' and created.inbox_id = any (bot_inboxes)
+        )
+        + (
+            -- sent on the whole days, in conversations created in the edges
+            select count(*)
+            from (
+                select * from report._support_conversations(q.account_id, 'account', q.since, q.left_until)
+                union all
+                select * from report._support_conversations(q.account_id, 'account', q.right_since, q.until)
+            ) as created
+            inner join staging.stg_support__messages as sent
+                on
+                    created.conversation_id = sent.conversation_id
+                    and sent.account_id = q.account_id
+            where
+                sent.direction = 'outgoing'
+                and created.inbox_id = any (bot_inboxes)
+                and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
+                and sent.occurred_watermark < q.whole_until at time zone 'UTC'
+        )
+    into message_count;
+end
+$$;
+
+create or replace function report._ask_bots(
+    p_tenant_id text, p_since timestamptz, p_until timestamptz, p_dimension text, p_id text, p_source text
+) returns report._question
+language plpgsql stable
+as $$
+declare
+    q report._question;
+begin
+    perform report._require_family('support');
+    q := report._ask(
+        'support', 'bots', array(select events.metric from report._bot_events() as events),
+        p_tenant_id, p_since, p_until, p_dimension, p_id, null, null, false, p_source
+    );
+    q.entity := report._require_entity(q, p_id);
+    return q;
+end
+$$;
+
+create or replace function report.bot_metrics(
+    tenant_id text, since timestamptz, until timestamptz, source text default 'auto'
+) returns setof report.bot_rates
+language plpgsql stable
+as $$
+declare
+    q report._question := report._ask_bots(
+        bot_metrics.tenant_id, bot_metrics.since, bot_metrics.until, null, null, bot_metrics.source
+    );
+    bots record := report._bot_conversations(q);
+    resolved bigint;
+    handed_off bigint;
+begin
+    select coalesce(sum(counts.resolved_conversations), 0), coalesce(sum(counts.handoff_conversations), 0)
+    into resolved, handed_off
+    from report._bot_counts(q) as counts;
+    return query
+    select
+        bots.conversation_count,
+        bots.message_count,
+        resolved,
+        handed_off,
+        report._percent(resolved, bots.conversation_count),
+        report._percent(handed_off, bots.conversation_count),
+        report._truncated_percent(resolved, bots.conversation_count),
+        report._truncated_percent(handed_off, bots.conversation_count),
+        report._is_complete(q, q.until),
+        report._source(q);
+end
+$$;
+comment on function report.bot_metrics is 'Conversations of bots'' inboxes created in [since, until), and the share that bots resolved or handed off';
+
+create or replace function report._percent(p_part bigint, p_whole bigint) returns numeric
+language sql immutable parallel safe
+as $$ select coalesce(100 * p_part::numeric / nullif(p_whole, 0), 0) $$;
+
+create or replace function report._truncated_percent(p_part bigint, p_whole bigint) returns integer
+language sql immutable parallel safe
+as $$
+    -- As the application cuts it from a double: 29 of 100 is 28.
+    select coalesce(trunc(p_part::double precision / nullif(p_whole, 0) * 100)::integer, 0)
+$$;
+
+create or replace function report.bot_summary(
+    tenant_id text,
+    since timestamptz,
+    until timestamptz,
+    dimension text default null,
+    id text default null,
+    source text default 'auto'
+) returns setof report.bot_answer
+language plpgsql stable
+as $$
+declare
+    q report._question := report._ask_bots(
+        bot_summary.tenant_id, bot_summary.since, bot_summary.until,
+        bot_summary.dimension, bot_summary.id, bot_summary.source
+    );
+    present record;
+    past record;
+begin
+    select coalesce(sum(counts.resolutions), 0)::bigint as resolutions,
+        coalesce(sum(counts.handoff_conversations), 0)::bigint as handoffs
+    into present
+    from report._bot_counts(q) as counts;
+    select coalesce(sum(counts.resolutions), 0)::bigint as resolutions,
+        coalesce(sum(counts.handoff_conversations), 0)::bigint as handoffs
+    into past
+    from report._bot_counts(report._previous(q)) as counts;
+    return query
+    select
+        present.resolutions,
+        present.handoffs,
+        past.resolutions,
+        past.handoffs,
+        report._is_complete(q, q.until),
+        report._source(q);
+end
+$$;
+comment on function report.bot_summary is 'Bot resolutions and handoffs of [since, until) and of the equally long period before';
