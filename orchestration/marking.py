@@ -82,14 +82,21 @@ def log_checks(
     for result in results:
         spec = checks.get(result.unique_id)
         if spec is not None and result.status != "skipped":
-            evaluation = dg.AssetCheckEvaluation(
-                asset_key=spec.asset_key,
-                check_name=spec.name,
-                passed=result.status == "pass",
-                severity=_severity(result, spec),
-                metadata=_check_metadata(result),
+            log_check(
+                context,
+                dg.AssetCheckEvaluation(
+                    asset_key=spec.asset_key,
+                    check_name=spec.name,
+                    passed=result.status == "pass",
+                    severity=_severity(result, spec),
+                    metadata=_check_metadata(result),
+                ),
             )
-            DagsterEvent.asset_check_evaluation(context.get_step_execution_context(), evaluation)
+
+
+def log_check(context: Context, evaluation: dg.AssetCheckEvaluation) -> None:
+    """Log the outcome of a check from inside the run that has it."""
+    DagsterEvent.asset_check_evaluation(context.get_step_execution_context(), evaluation)
 
 
 def _severity(result: NodeResult, spec: dg.AssetCheckSpec) -> dg.AssetCheckSeverity:

@@ -20,8 +20,9 @@ from orchestration.backfills import (
     partitions_between,
     waiting_siblings,
 )
+from orchestration.checks import evaluate_tenants
 from orchestration.errors import InputError, RefreshError, RollupsError
-from orchestration.marking import Context, log_checks, mark_partitions
+from orchestration.marking import Context, log_check, log_checks, mark_partitions
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
@@ -153,6 +154,7 @@ def _refresh(
     except RefreshError as error:
         log_checks(context, error.results, rollups.checks)
         raise
+    log_check(context, evaluate_tenants(warehouse, rollups.family))
     context.log.info(
         f"{rollups.family}: {len(outcome.partitions)} partitions in {outcome.seconds:.1f} s"
         if outcome.had_work

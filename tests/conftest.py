@@ -17,8 +17,8 @@ from orchestration.embedded.demo_data import create_source_tables
 from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.bootstrap import initialise
-from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
-from tests.support_warehouse import SupportWarehouse, create_source
+from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
+from tests.support.warehouse import SupportWarehouse, create_source
 
 _numbers = count()
 

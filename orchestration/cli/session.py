@@ -87,14 +87,12 @@ def connect(url: str) -> psycopg.Connection:
 @contextmanager
 def deployed_database(output: Output) -> Iterator[tuple[Settings, str, psycopg.Connection]]:
     """Settings, URL and a connection to a database that has the rollups."""
+    from orchestration.warehouse.bootstrap import require_initialised
+
     settings = load_settings()
     url = url_of_existing(settings, output)
     with connect(url) as connection:
-        found = connection.execute(
-            "select to_regclass('analytics.metrics_tenant_daily')"
-        ).fetchone()
-        if found is None or found[0] is None:
-            raise InputError("this database has no rollups yet: run `rollups init` first")
+        require_initialised(connection)
         yield settings, url, connection
 
 

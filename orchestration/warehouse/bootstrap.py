@@ -20,6 +20,33 @@ from orchestration.warehouse.source_contract import require_source
 SQL_FOLDER = Path(__file__).parent / "sql"
 READER_ROLE = "rollups_reader"
 
+# What the report functions read, with the rights of whoever asks. Of contacts their ids alone.
+READ_BY_REPORTS = (
+    *(f"staging.{seed}" for seed in ("metric_registry", "timezone_aliases")),
+    *(
+        f"staging.stg_support__{name}"
+        for name in (
+            "tenants", "events", "conversations", "messages", "inboxes", "agents", "teams",
+            "labels", "conversation_labels",
+        )
+    ),
+    "staging.stg_outreach__tenants",
+    "staging.stg_outreach__campaigns",
+    "intermediate.support_bot_events",
+    "intermediate.support_bot_daily",
+    "intermediate.support_bot_messages_daily",
+    "intermediate.outreach_activity_metrics",
+    "intermediate.outreach_rates",
+    *(
+        f"ops.{name}"
+        for name in (
+            "config", "tenant_setting", "tenant_zone", "timezone", "capture_source", "watermark",
+            "pending", "refresh", "refresh_log", "refresh_scope",
+        )
+    ),
+)  # fmt: skip
+CONTACTS = "staging.stg_outreach__contacts"
+
 Progress = Callable[[str], None]
 
 _DEPLOY_STEPS = (
@@ -83,10 +110,19 @@ def config_value(connection: psycopg.Connection, name: str) -> str | None:
     return row[0] if row else None
 
 
+def is_initialised(connection: psycopg.Connection) -> bool:
+    """Whether ``rollups init`` has been run to its end on this database."""
+    # The report functions come last. Asked of the catalogue, which everybody may read.
+    row = connection.execute(
+        "select exists (select from pg_catalog.pg_proc where proname = 'freshness'"
+        " and pronamespace::regnamespace::text = 'report')"
+    ).fetchone()
+    return row is not None and row[0]
+
+
 def require_initialised(connection: psycopg.Connection) -> None:
     """Raise ``InputError`` unless ``rollups init`` has been run on this database."""
-    row = connection.execute("select to_regnamespace('report')").fetchone()
-    if row is None or row[0] is None:
+    if not is_initialised(connection):
         raise InputError("this database has no rollups yet: run `rollups init` first")
 
 
@@ -183,7 +219,7 @@ def _require_success(label: str, results: list[NodeResult]) -> None:
 
 
 def _grant_reader(connection: psycopg.Connection) -> None:
-    """A role for people who read: SELECT on ``analytics`` and ``report``, nothing else."""
+    """A role for people who read: SELECT on ``analytics`` and on what ``report`` reads."""
     may_create = connection.execute(
         "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
     ).fetchone()
@@ -194,9 +230,23 @@ def _grant_reader(connection: psycopg.Connection) -> None:
         if may_create is None or not may_create[0]:
             return
         connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
+    reader = sql.Identifier(READER_ROLE)
     for statement in (
-        "grant usage on schema analytics, report to {}",
+        "grant usage on schema analytics, report, staging, intermediate, ops to {}",
         "grant select on all tables in schema analytics to {}",
         "alter default privileges in schema analytics grant select on tables to {}",
     ):
-        connection.execute(sql.SQL(statement).format(sql.Identifier(READER_ROLE)))
+        connection.execute(sql.SQL(statement).format(reader))
+    for relation in READ_BY_REPORTS:
+        _grant_select(connection, relation, sql.SQL("select"), reader)
+    _grant_select(connection, CONTACTS, sql.SQL("select (tenant_id, contact_id)"), reader)
+
+
+def _grant_select(
+    connection: psycopg.Connection, relation: str, right: sql.SQL, reader: sql.Identifier
+) -> None:
+    # A family that is switched off has no relations.
+    found = connection.execute("select to_regclass(%s)", [relation]).fetchone()
+    if found is not None and found[0] is not None:
+        name = sql.Identifier(*relation.split("."))
+        connection.execute(sql.SQL("grant {} on {} to {}").format(right, name, reader))

@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from orchestration.errors import DatabaseError
 from orchestration.settings import Settings
+from orchestration.warehouse.bootstrap import is_initialised
 from orchestration.warehouse.connection import one_line
 from orchestration.warehouse.source_contract import check_source, source_schema
 from orchestration.warehouse.status import family_status
@@ -92,7 +93,7 @@ def examine(
     server, skew = _server(connection)
     checks = [_versions(server), *_rights(server), _clocks(skew, settings), _server_zone(url)]
     checks += _sessions(server, settings)
-    deployed = _is_deployed(connection)
+    deployed = is_initialised(connection)
     for family in settings.families:
         violations = check_source(connection, settings, family)
         name = f"{family} source"
@@ -349,11 +350,6 @@ def _deployment(deployed: bool, models_are_current: bool) -> Check:
     if not models_are_current:
         return Check("WARN", "models", "deployed by another version or setting", "rollups init")
     return Check("OK", "models", "as of this version")
-
-
-def _is_deployed(connection: psycopg.Connection) -> bool:
-    row = connection.execute("select to_regclass('analytics.metrics_tenant_daily')").fetchone()
-    return bool(row and row[0])
 
 
 def _bytes(size: int) -> str:

@@ -21,14 +21,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from orchestration.settings import Settings
 from tests.acceptance.conftest import cases_file
-from tests.support_answers import MESSAGE_KINDS
-from tests.support_case_asking import ASKED, SOURCED, RefusedError, load, row_key
-from tests.support_case_matching import mismatches, only
-from tests.support_case_recount import own_answer
-from tests.support_case_registry import registry_mismatches
-from tests.support_cases import Case, read_cases
-from tests.support_periods import GROUPS
-from tests.support_warehouse import SupportWarehouse
+from tests.support.answers import MESSAGE_KINDS
+from tests.support.case_asking import ASKED, SOURCED, RefusedError, load, row_key
+from tests.support.case_matching import mismatches, only
+from tests.support.case_recount import own_answer
+from tests.support.case_registry import registry_mismatches
+from tests.support.cases import Case, read_cases
+from tests.support.periods import GROUPS
+from tests.support.warehouse import SupportWarehouse
 
 ROWS_OF_ROLLUPS = ("rollup_rows", "backfill", "live_vs_backfill")
 KNOWN_ERRORS = {

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from orchestration.warehouse.verify import verify
-from tests.collegemsg import load_between, read_collegemsg
-from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
+from tests.outreach.collegemsg import load_between, read_collegemsg
+from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 
 pytestmark = pytest.mark.slow
 
 FIRST = datetime(2004, 4, 15)
 LAST = datetime(2004, 11, 6)
-STEPS = 24
+STEPS = 12
 ZONES = {
     "tenant_01": "America/New_York",
     "tenant_02": "Asia/Kolkata",

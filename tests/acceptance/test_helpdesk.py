@@ -10,10 +10,16 @@ from random import Random
 import pandas as pd
 import pytest
 
-from tests.helpdesk import HelpDesk, load_accounts, load_between, read_helpdesk, rollups_by_pandas
-from tests.support_questions import Examiner, random_question, random_window
-from tests.support_source import canonical_zone
-from tests.support_warehouse import SupportWarehouse
+from tests.support.helpdesk import (
+    HelpDesk,
+    load_accounts,
+    load_between,
+    read_helpdesk,
+    rollups_by_pandas,
+)
+from tests.support.questions import Examiner, random_question, random_window
+from tests.support.source import canonical_zone
+from tests.support.warehouse import SupportWarehouse
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support_case_asking import row_key
-from tests.support_case_matching import mismatches, only
-from tests.support_case_recount import OWN, own_answer
-from tests.support_cases import Case, read_cases
+from tests.support.case_asking import row_key
+from tests.support.case_matching import mismatches, only
+from tests.support.case_recount import OWN, own_answer
+from tests.support.cases import Case, read_cases
 
 # Not made of source rows.
 BEYOND_IT = ("timezone_validation",)

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from orchestration.embedded.demo_data import create_source_tables
 from orchestration.settings import PROJECT_ROOT, Settings
-from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
+from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 
 DAYS = 6
 TENANTS = ("acme", "birch", "cedar")

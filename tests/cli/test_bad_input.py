@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 
 from tests.cli.conftest import Rollups, fingerprint, query
-from tests.outreach_warehouse import SCHEMA
+from tests.outreach.warehouse import SCHEMA
 
 TODAY = date.today()
 YESTERDAY = (TODAY - timedelta(days=1)).isoformat()

@@ -12,7 +12,7 @@ import pytest
 
 from orchestration.definitions import build_definitions
 from orchestration.settings import load_settings
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 DAY = datetime(2026, 3, 10, 12)
 TENANTS = ("acme", "birch", "cedar")

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from tests.dagster.conftest import TENANTS, Location
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"

@@ -11,7 +11,7 @@ import pytest
 from orchestration.settings import Settings
 from tests.dagster.conftest import TENANTS, fill
 from tests.dagster_server import DagsterServer, dagster_server
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 pytestmark = pytest.mark.slow
 

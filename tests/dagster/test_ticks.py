@@ -10,7 +10,7 @@ import pytest
 from orchestration.definitions import build_definitions
 from orchestration.resources import Warehouse
 from tests.dagster.conftest import Location
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 DOWN = "postgresql://nobody@127.0.0.1:9/nowhere"
 

@@ -7,16 +7,16 @@ from random import Random
 
 import pytest
 
-from tests.support_answers import BOT_RESOLVED, Question, bot_metrics
-from tests.support_questions import Examiner, random_question, random_window
-from tests.support_random import ZONES, RandomSupport
-from tests.support_recount import HANDOFF
-from tests.support_source import Account
-from tests.support_warehouse import SupportWarehouse
+from tests.support.answers import BOT_RESOLVED, Question, bot_metrics
+from tests.support.questions import Examiner, random_question, random_window
+from tests.support.random import ZONES, RandomSupport
+from tests.support.recount import HANDOFF
+from tests.support.source import Account
+from tests.support.warehouse import SupportWarehouse
 
 pytestmark = pytest.mark.slow
 
-WINDOWS = 1500
+WINDOWS = 1000
 SEED = 2026
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 pytestmark = pytest.mark.slow
 

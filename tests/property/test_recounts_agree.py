@@ -18,10 +18,10 @@ from psycopg import sql
 from orchestration.errors import DatabaseError, InputError, SourceContractError
 from orchestration.warehouse.verify import VerifyReport
 from orchestration.warehouse.verify import verify as verify_family
-from tests.outreach_database import SOURCE, create, fill, fill_marts, fill_rules
-from tests.outreach_marts import METRICS, compare, read_marts
-from tests.random_outreach import SEEDS, TENANTS, ZONES, RandomOutreach
-from tests.recount import read_staging_seeds, recount
+from tests.outreach.database import SOURCE, create, fill, fill_marts, fill_rules
+from tests.outreach.marts import METRICS, compare, read_marts
+from tests.outreach.random_source import SEEDS, TENANTS, ZONES, RandomOutreach
+from tests.outreach.recount import read_staging_seeds, recount
 
 Marts = dict[str, pd.DataFrame]
 

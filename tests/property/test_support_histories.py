@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support_questions import Examiner, random_question, random_window
-from tests.support_random import ZONES, RandomSupport
-from tests.support_recount import compare, read_marts, recount
-from tests.support_warehouse import SupportWarehouse
+from tests.support.questions import Examiner, random_question, random_window
+from tests.support.random import ZONES, RandomSupport
+from tests.support.recount import compare, read_marts, recount
+from tests.support.warehouse import SupportWarehouse
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +141,22 @@ def test_marts_equal_a_recount_after_any_history(
         assert warehouse.differences() == []
         assert warehouse.pending() == []
         assert_answers_are_right(warehouse, history)
+
+
+def test_an_event_moves_to_another_conversation(support: SupportWarehouse) -> None:
+    at = START
+    support.add_account(1, "America/New_York")
+    for number in (101, 102):
+        support.add_conversation(1, number, at)
+    support.add_event(1, 1, "conversation_bot_handoff", at, 101)
+    support.refresh()
+    support.connection.execute(
+        "update reporting_events set conversation_id = 102, updated_at = %s",
+        [at + timedelta(hours=1)],
+    )
+    support.refresh()
+    assert support.differences() == []
+    assert support.pending() == []
 
 
 def assert_answers_are_right(warehouse: SupportWarehouse, history: History) -> None:

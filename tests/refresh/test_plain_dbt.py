@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestration.settings import DBT_PROJECT_DIR
 from orchestration.warehouse.connection import libpq_environment
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 NOON = datetime(2026, 3, 3, 12, 0)
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from orchestration.errors import RefreshError
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 NOON = datetime(2026, 3, 3, 12, 0)
 DAY = NOON.date()

@@ -6,8 +6,8 @@ import pytest
 from psycopg import sql
 
 from orchestration.embedded.demo_data import DemoDataPlan, generate
-from tests.outreach_marts import METRICS
-from tests.outreach_warehouse import SCHEMA, OutreachWarehouse
+from tests.outreach.marts import METRICS
+from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 
 # Cohort column -> the activity metrics that it equals over all days.
 ONCE_PER_MESSAGE = {
@@ -32,7 +32,8 @@ def demo(outreach: OutreachWarehouse) -> OutreachWarehouse:
         outreach.connection, SCHEMA, DemoDataPlan(tenants=5, days=45, messages=8_000)
     )
     for tenant, zone in summary.tenant_timezones.items():
-        outreach.set_timezone(tenant, zone)
+        if zone is not None:
+            outreach.set_timezone(tenant, zone)
     outreach.refresh()
     return outreach
 

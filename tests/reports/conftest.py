@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.reports import Reports
 from orchestration.settings import Settings
-from tests.support_warehouse import SupportWarehouse
+from tests.support.warehouse import SupportWarehouse
 
 NEW_YORK, HAVANA, NO_ZONE = 1, 2, 3
 DAY = timedelta(days=1)

@@ -6,18 +6,19 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestration.reports import Reports
 from tests.cli.conftest import Rollups
 from tests.reports.conftest import NEW_YORK
-from tests.support_warehouse import SupportWarehouse
+from tests.support.warehouse import SupportWarehouse
 
 WINDOW = ("--from", "2025-10-27", "--to", "2025-11-02")
 DAYS = ("2025-10-27", "2025-11-03")
 ACCOUNT = ("--tenant", "1")
-FAMILIES = {"FAMILIES": "support"}
+FAMILIES: dict[str, Any] = {"FAMILIES": "support"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.errors import InputError
 from orchestration.reports import Reports
-from tests.outreach_warehouse import OutreachWarehouse
+from tests.outreach.warehouse import OutreachWarehouse
 
 DAYS = ("2025-03-01", "2025-03-15")
 SOURCES = ("raw", "rollup", "auto")

@@ -8,9 +8,9 @@ import pytest
 
 from orchestration.errors import InputError
 from orchestration.reports import Reports
-from tests.support_warehouse import SupportWarehouse
+from tests.support.warehouse import SupportWarehouse
 
-DAYS = {"since": "2025-10-27", "until": "2025-11-03"}
+DAYS: dict[str, Any] = {"since": "2025-10-27", "until": "2025-11-03"}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ DAYS = {"since": "2025-10-27", "until": "2025-11-03"}
 )
 def test_what_is_unknown_is_named(reports: Reports, choice: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        reports.timeseries(**({"metric": "resolutions_count"} | DAYS | choice))
+        reports.timeseries(**({"metric": "resolutions_count", **DAYS, **choice}))
 
 
 @pytest.mark.parametrize("tenant", ["99", "nobody", "1; drop", "", "99999999999999"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from orchestration.reports import Reports
 from tests.reports.conftest import DAY, MONDAY, NEW_YORK
-from tests.support_answers import Question
-from tests.support_screens import drilldown, label_summary
-from tests.support_warehouse import SupportWarehouse
+from tests.support.answers import Question
+from tests.support.screens import drilldown, label_summary
+from tests.support.warehouse import SupportWarehouse
 
 DAYS = ("2025-10-27", "2025-11-03")
 

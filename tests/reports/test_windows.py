@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 
 from orchestration.reports import Reports
 from tests.reports.conftest import DAY, HAVANA, MONDAY, NEW_YORK
-from tests.support_answers import (
+from tests.support.answers import (
     DIMENSIONS,
     METRICS,
     Question,
@@ -19,8 +21,8 @@ from tests.support_answers import (
     bot_summary,
     timeseries,
 )
-from tests.support_periods import GROUPS
-from tests.support_warehouse import SupportWarehouse
+from tests.support.periods import GROUPS
+from tests.support.warehouse import SupportWarehouse
 
 SOURCES = ("raw", "rollup", "auto")
 ALL_OF_IT = ("2025-10-20", "2025-11-20")
@@ -109,8 +111,8 @@ def test_random_questions_equal_a_recount(helpdesk: SupportWarehouse, seed: int)
         for source in SOURCES:
             if source == "rollup" and dimension == "label":
                 continue
-            chosen = {"dimension": dimension, "id": member, "source": source}
-            office = {"business_hours": question.business_hours}
+            chosen: dict[str, Any] = {"dimension": dimension, "id": member, "source": source}
+            office: dict[str, Any] = {"business_hours": question.business_hours}
             found = reports.aggregate(metric, since, until, **chosen, **office)
             expected = aggregate(account, metric, question)
             assert found["value"].astype(object).where(found["value"].notna(), None)[0] == expected
@@ -121,9 +123,9 @@ def test_random_questions_equal_a_recount(helpdesk: SupportWarehouse, seed: int)
                 continue
             series = reports.timeseries(metric, since, until, group, **chosen, **office)
             points = timeseries(account, metric, question, group, zone)
-            assert list(zip(series.index.tz_convert("UTC"), series["value"], strict=True)) == [
-                (start, value) for start, value, _ in points
-            ]
+            assert list(
+                zip(pd.DatetimeIndex(series.index).tz_convert("UTC"), series["value"], strict=True)
+            ) == [(start, value) for start, value, _ in points]
         rates = reports.bot_metrics(since, until, random.choice(SOURCES)).iloc[0]
         expected_rates = bot_metrics(account, Question(since, until))
         assert {name: rates[name] for name in BOTS} == {name: expected_rates[name] for name in BOTS}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.collegemsg import read_collegemsg
+from tests.outreach.collegemsg import read_collegemsg
 
 DAY = 86_400
 NOON = 1_082_030_400  # 15 April 2004, 12:00 UTC

@@ -46,6 +46,8 @@
     {%- set family = family_of(model) -%}
     {%- set subjects = ref(family ~ '_scope_subjects') -%}
     {%- set scope = source('ops', family ~ '_scope') -%}
+    {#- A row whose key does not name its subject may come from a subject that is not in scope. -#}
+    {%- set may_move = column and column not in arg_dict['unique_key'] -%}
     {%- set noted_columns = ['tenant_id', 'date'] + config.require('touched_columns') -%}
     {%- set joins_subject %}
         subjects.refresh_id = ops.current_refresh_id()
@@ -68,6 +70,16 @@
                 and rows_of.date < scope.date_to
                 and scope.dates @> rows_of.date
         where not exists (select 1 from {{ subjects }} as subjects where {{ joins_subject }})
+        {%- if may_move %}
+        union all
+        select rows_of.*
+        from {{ source_rows }} as moved
+        inner join {{ target }} as rows_of on {{ same_key('moved', 'rows_of', arg_dict['unique_key']) }}
+        inner join {{ scope }} as scope on rows_of.tenant_id = scope.tenant_id
+        where
+            not scope.dates @> rows_of.date
+            and not exists (select 1 from {{ subjects }} as subjects where {{ joins_subject }})
+        {%- endif %}
     ),
     diff as (
         {{ diff_sql(arg_dict, [column] if column else []) }}
@@ -124,6 +136,16 @@
         on changed.tenant_id = scope.tenant_id
     where not scope.dates @> changed.date;
 
+    {%- if may_move %}
+
+    -- What a row has left is recomputed by the models that follow.
+    insert into {{ subjects }} (refresh_id, tenant_id, grain, key, whole)
+    select distinct ops.current_refresh_id(), tenant_id, '{{ subject }}', old_{{ column }}, true
+    from scope_diff
+    where may_delete and may_insert and old_{{ column }} <> {{ column }}
+    on conflict do nothing;
+    {%- endif %}
+
     update scope_diff set old_date = null where not may_delete;
     update scope_diff set new_date = null where not may_insert;
     {{ apply_diff_sql(arg_dict) }}
@@ -140,6 +162,7 @@
         {%- endfor %}
         {%- for column in further if column not in key %}
         coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
+        old_rows.{{ column }} as {{ 'old_' ~ column }},
         {%- endfor %}
         old_rows.date as {{ 'old_date' }},
         new_rows.date as new_date

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support_answers import (
+from tests.support.answers import (
     BOT_RESOLVED,
     EVENT_OF_AVERAGE,
     Question,
@@ -17,9 +17,9 @@ from tests.support_answers import (
     counted_rows,
     truncated_percent,
 )
-from tests.support_periods import period_of
-from tests.support_recount import HANDOFF, exact_sum
-from tests.support_source import STATUSES, Account, Conversation, Event
+from tests.support.periods import period_of
+from tests.support.recount import HANDOFF, exact_sum
+from tests.support.source import STATUSES, Account, Conversation, Event
 
 RESPONSE_HOURS = {"0-1h": (0, 1), "1-4h": (1, 4), "4-8h": (4, 8), "8-24h": (8, 24)}
 SUMMARY_METRICS = {

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from tests.support_answers import Question
-from tests.support_source import STATUSES, TABLES, Account, Row, canonical_zone, read_accounts, utc
-from tests.support_warehouse import EARLY, WEB_WIDGET
+from tests.support.answers import Question
+from tests.support.source import STATUSES, TABLES, Account, Row, canonical_zone, read_accounts, utc
+from tests.support.warehouse import EARLY, WEB_WIDGET
 
 MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 CURRENT_OFFSET = "current offset of "

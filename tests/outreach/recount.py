@@ -16,7 +16,7 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
-from tests.outreach_marts import (
+from tests.outreach.marts import (
     AGES,
     COHORT_FLAGS,
     COLUMNS,
@@ -26,7 +26,7 @@ from tests.outreach_marts import (
     METRICS,
     compare,
 )
-from tests.recount_facts import (
+from tests.outreach.recount_facts import (
     NOBODY,
     RULE_SEEDS,
     Message,
@@ -39,7 +39,7 @@ from tests.recount_facts import (
 
 __all__ = ["compare", "read_seeds", "read_source", "read_staging_seeds", "recount"]
 
-SEEDS_DIR = Path(__file__).resolve().parent.parent / "dbt_project" / "seeds"
+SEEDS_DIR = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 
 SOURCE_COLUMNS = {
     "outbound_messages": "id tenant_id campaign_id contact_id channel provider_message_id state"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from tests.support_answers import (
+from tests.support.answers import (
     METRICS,
     aggregate,
     bot_metrics,
@@ -17,10 +17,10 @@ from tests.support_answers import (
     entities,
     timeseries,
 )
-from tests.support_cases import Case
-from tests.support_periods import GROUPS
-from tests.support_recount import KEYS, ROLLUPS, Mart, recount
-from tests.support_screens import (
+from tests.support.cases import Case
+from tests.support.periods import GROUPS
+from tests.support.recount import KEYS, ROLLUPS, Mart, recount
+from tests.support.screens import (
     channel_summary,
     diagnose_bots,
     drilldown,
@@ -30,7 +30,7 @@ from tests.support_screens import (
     label_summary,
     summary_row,
 )
-from tests.support_source import canonical_zone, read_accounts, utc
+from tests.support.source import canonical_zone, read_accounts, utc
 
 UPSTREAM_DIMENSIONS = ("account", "agent", "inbox")
 ROLLUP_COLUMNS = ("count", "sum_value", "sum_value_business_hours")

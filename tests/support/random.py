@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from tests.support_warehouse import SupportWarehouse
+from tests.support.warehouse import SupportWarehouse
 
 # A clock change of each zone, or, where there is none, a day like any other; UTC.
 ZONES: Mapping[str, Sequence[datetime]] = {

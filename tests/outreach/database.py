@@ -13,11 +13,11 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
-from tests.outreach_marts import COLUMNS, KEYS
+from tests.outreach.marts import COLUMNS, KEYS
 
 SOURCE = "dripiq_app"
 SOURCE_DDL = (
-    Path(__file__).resolve().parent.parent / "orchestration" / "embedded" / "source_outreach.sql"
+    Path(__file__).resolve().parents[2] / "orchestration" / "embedded" / "source_outreach.sql"
 )
 
 

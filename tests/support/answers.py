@@ -13,9 +13,9 @@ from decimal import Decimal
 from math import trunc
 from typing import Any
 
-from tests.support_periods import period_of, periods
-from tests.support_recount import HANDOFF, exact_sum
-from tests.support_source import (
+from tests.support.periods import period_of, periods
+from tests.support.recount import HANDOFF, exact_sum
+from tests.support.source import (
     INCOMING,
     OUTGOING,
     Account,

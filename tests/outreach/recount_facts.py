@@ -1,7 +1,7 @@
 """The outreach definitions in plain Python: which events count, and what became of each message.
 
-Used by :mod:`tests.recount`. Rows are plain objects, times are aware datetimes in UTC. Nothing
-here looks at the dbt models; the rules come from the seeds.
+Used by :mod:`tests.outreach.recount`. Rows are plain objects, times are aware datetimes in UTC.
+Nothing here looks at the dbt models; the rules come from the seeds.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
-from tests.outreach_marts import read_marts
-from tests.recount import compare, recount
+from tests.outreach.marts import read_marts
+from tests.outreach.recount import compare, recount
 
 SCHEMA = "dripiq_app"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from tests.support_warehouse import SupportWarehouse
+from tests.support.warehouse import SupportWarehouse
 
 TAKEN = "Take in charge ticket"
 RESOLVED = "Resolve ticket"

@@ -12,17 +12,17 @@ from typing import Any
 import psycopg
 
 from orchestration.errors import RefreshError
-from tests.support_case_matching import only
-from tests.support_case_recount import (
+from tests.support.case_matching import only
+from tests.support.case_recount import (
     bot_summary_shape,
     matrix_shape,
     rollup_rows,
     summary_shape,
 )
-from tests.support_cases import Case
-from tests.support_recount import KEYS, ROLLUPS, read_marts
-from tests.support_screens import SUMMARY_METRICS
-from tests.support_warehouse import SupportWarehouse
+from tests.support.cases import Case
+from tests.support.recount import KEYS, ROLLUPS, read_marts
+from tests.support.screens import SUMMARY_METRICS
+from tests.support.warehouse import SupportWarehouse
 
 MART = f"analytics.{ROLLUPS}"
 Ask = Callable[[SupportWarehouse, Case], Any]

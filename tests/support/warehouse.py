@@ -15,12 +15,12 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
-from tests.support_recount import compare, read_marts, recount
-from tests.support_source import STATUSES, Account, read_accounts, read_tables
+from tests.support.recount import compare, read_marts, recount
+from tests.support.source import STATUSES, Account, read_accounts, read_tables
 
 SCHEMA = "public"
 SOURCE_DDL = (
-    Path(__file__).resolve().parent.parent / "orchestration" / "embedded" / "source_support.sql"
+    Path(__file__).resolve().parents[2] / "orchestration" / "embedded" / "source_support.sql"
 )
 EARLY = datetime(2000, 1, 1)
 WEB_WIDGET = "Channel::WebWidget"

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from tests.support_answers import (
+from tests.support.answers import (
     DIMENSIONS,
     METRICS,
     Question,
@@ -19,10 +19,10 @@ from tests.support_answers import (
     event_count,
     timeseries,
 )
-from tests.support_case_matching import mismatches, only
-from tests.support_periods import GROUPS, first_instant
-from tests.support_source import Account
-from tests.support_warehouse import SupportWarehouse
+from tests.support.case_matching import mismatches, only
+from tests.support.periods import GROUPS, first_instant
+from tests.support.source import Account
+from tests.support.warehouse import SupportWarehouse
 
 MICROSECOND = timedelta(microseconds=1)
 

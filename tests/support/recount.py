@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support_source import (
+from tests.support.source import (
     INCOMING,
     OUTGOING,
     Account,

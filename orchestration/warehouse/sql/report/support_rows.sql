@@ -1,0 +1,208 @@
+-- Rows of the support source in a window, each with its member of a dimension.
+--
+-- Plain selects that the planner folds into the query around them; the dimension is a constant by
+-- then, so that only one branch is left of each.
+set check_function_bodies = off;
+
+drop function if exists report._support_events(integer, text, timestamptz, timestamptz);
+create function report._support_events(
+    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+)
+returns table (
+    event_id bigint,
+    name text,
+    conversation_id bigint,
+    entity bigint,
+    value double precision,
+    value_in_business_hours double precision,
+    occurred_at timestamptz
+)
+language sql stable parallel safe
+as $$
+    select
+        events.event_id,
+        events.name::text,
+        events.conversation_id::bigint,
+        case p_dimension
+            when 'account' then events.account_id
+            when 'agent' then events.user_id
+            when 'inbox' then events.inbox_id
+        end::bigint,
+        events.value,
+        events.value_in_business_hours,
+        events.occurred_at
+    from staging.stg_support__events as events
+    where
+        p_dimension in ('account', 'agent', 'inbox')
+        and events.account_id = p_account_id
+        and events.occurred_watermark >= p_since at time zone 'UTC'
+        and events.occurred_watermark < p_until at time zone 'UTC'
+    union all
+    select
+        events.event_id,
+        events.name::text,
+        events.conversation_id::bigint,
+        conversations.team_id::bigint,
+        events.value,
+        events.value_in_business_hours,
+        events.occurred_at
+    from staging.stg_support__events as events
+    inner join staging.stg_support__conversations as conversations
+        on
+            events.conversation_id = conversations.conversation_id
+            and events.account_id = conversations.account_id
+    where
+        p_dimension = 'team'
+        and events.account_id = p_account_id
+        and events.occurred_watermark >= p_since at time zone 'UTC'
+        and events.occurred_watermark < p_until at time zone 'UTC'
+    union all
+    select
+        events.event_id,
+        events.name::text,
+        events.conversation_id::bigint,
+        labels.label_id::bigint,
+        events.value,
+        events.value_in_business_hours,
+        events.occurred_at
+    from staging.stg_support__events as events
+    inner join staging.stg_support__conversation_labels as tagged
+        on
+            events.conversation_id = tagged.conversation_id
+            and events.account_id = tagged.account_id
+    inner join staging.stg_support__labels as labels
+        on
+            tagged.label_title = labels.label_title
+            and tagged.account_id = labels.account_id
+    where
+        p_dimension = 'label'
+        and events.account_id = p_account_id
+        and events.occurred_watermark >= p_since at time zone 'UTC'
+        and events.occurred_watermark < p_until at time zone 'UTC'
+$$;
+comment on function report._support_events is 'Events of a window, each with its member of a dimension (a label''s event once per label)';
+
+drop function if exists report._support_conversations(integer, text, timestamptz, timestamptz);
+create function report._support_conversations(
+    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+)
+returns table (
+    conversation_id bigint,
+    entity bigint,
+    inbox_id bigint,
+    status text,
+    occurred_at timestamptz
+)
+language sql stable parallel safe
+as $$
+    select
+        conversations.conversation_id::bigint,
+        case p_dimension
+            when 'account' then conversations.account_id
+            when 'agent' then conversations.assignee_id
+            when 'inbox' then conversations.inbox_id
+            when 'team' then conversations.team_id
+        end::bigint,
+        conversations.inbox_id::bigint,
+        conversations.status,
+        conversations.occurred_at
+    from staging.stg_support__conversations as conversations
+    where
+        p_dimension in ('account', 'agent', 'inbox', 'team')
+        and conversations.account_id = p_account_id
+        and conversations.occurred_watermark >= p_since at time zone 'UTC'
+        and conversations.occurred_watermark < p_until at time zone 'UTC'
+    union all
+    select
+        conversations.conversation_id::bigint,
+        labels.label_id::bigint,
+        conversations.inbox_id::bigint,
+        conversations.status,
+        conversations.occurred_at
+    from staging.stg_support__conversations as conversations
+    inner join staging.stg_support__conversation_labels as tagged
+        on
+            conversations.conversation_id = tagged.conversation_id
+            and conversations.account_id = tagged.account_id
+    inner join staging.stg_support__labels as labels
+        on
+            tagged.label_title = labels.label_title
+            and tagged.account_id = labels.account_id
+    where
+        p_dimension = 'label'
+        and conversations.account_id = p_account_id
+        and conversations.occurred_watermark >= p_since at time zone 'UTC'
+        and conversations.occurred_watermark < p_until at time zone 'UTC'
+$$;
+comment on function report._support_conversations is 'Conversations created in a window, each with its present member of a dimension';
+
+drop function if exists report._support_messages(integer, text, timestamptz, timestamptz);
+create function report._support_messages(
+    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+)
+returns table (
+    message_id bigint,
+    conversation_id bigint,
+    entity bigint,
+    direction text,
+    occurred_at timestamptz
+)
+language sql stable parallel safe
+as $$
+    select
+        messages.message_id::bigint,
+        messages.conversation_id::bigint,
+        case p_dimension
+            when 'account' then messages.account_id
+            -- what an agent is counted for is what they sent themselves
+            when 'agent' then case when messages.direction = 'outgoing' then messages.sender_user_id end
+            when 'inbox' then messages.inbox_id
+        end::bigint,
+        messages.direction,
+        messages.occurred_at
+    from staging.stg_support__messages as messages
+    where
+        p_dimension in ('account', 'agent', 'inbox')
+        and messages.account_id = p_account_id
+        and messages.occurred_watermark >= p_since at time zone 'UTC'
+        and messages.occurred_watermark < p_until at time zone 'UTC'
+    union all
+    select
+        messages.message_id::bigint,
+        messages.conversation_id::bigint,
+        conversations.team_id::bigint,
+        messages.direction,
+        messages.occurred_at
+    from staging.stg_support__messages as messages
+    inner join staging.stg_support__conversations as conversations
+        on
+            messages.conversation_id = conversations.conversation_id
+            and messages.account_id = conversations.account_id
+    where
+        p_dimension = 'team'
+        and messages.account_id = p_account_id
+        and messages.occurred_watermark >= p_since at time zone 'UTC'
+        and messages.occurred_watermark < p_until at time zone 'UTC'
+    union all
+    select
+        messages.message_id::bigint,
+        messages.conversation_id::bigint,
+        labels.label_id::bigint,
+        messages.direction,
+        messages.occurred_at
+    from staging.stg_support__messages as messages
+    inner join staging.stg_support__conversation_labels as tagged
+        on
+            messages.conversation_id = tagged.conversation_id
+            and messages.account_id = tagged.account_id
+    inner join staging.stg_support__labels as labels
+        on
+            tagged.label_title = labels.label_title
+            and tagged.account_id = labels.account_id
+    where
+        p_dimension = 'label'
+        and messages.account_id = p_account_id
+        and messages.occurred_watermark >= p_since at time zone 'UTC'
+        and messages.occurred_watermark < p_until at time zone 'UTC'
+$$;
+comment on function report._support_messages is 'Messages of a window, each with its member of a dimension';
