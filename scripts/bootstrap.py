@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run one of the project's commands, in an environment made when it is needed.
 
-    python3 scripts/bootstrap.py {venv,demo,test,lint,format,bench,docs,lock,clean,help} [...]
+    python3 scripts/bootstrap.py {venv,demo,test,replay,lint,format,bench,docs,lock,clean,help} [...]
 
 Standard library only. Whatever ``python3`` is (3.6 or newer), it can run this file; ``.venv`` is
 then made with a Python that the locked packages support. So: no syntax and no library call newer
@@ -65,6 +65,12 @@ def test(args: "list[str]") -> None:
     """Run the test suite; arguments go to pytest."""
     ensure_environment(dev=True)
     run_tool(str(PYTHON), "-m", "pytest", *args)
+
+
+def replay(args: "list[str]") -> None:
+    """Replay recorded event logs and cases: ARGS="--shared=FOLDER" and/or "--cases=FILE"."""
+    ensure_environment(dev=True)
+    run_tool(str(PYTHON), "-m", "pytest", "tests/acceptance", *args)
 
 
 def lint(args: "list[str]") -> None:
@@ -187,7 +193,7 @@ def help(args: "list[str]") -> None:
 
 COMMANDS = {
     command.__name__: command
-    for command in (venv, demo, test, lint, format, bench, docs, lock, clean, help)
+    for command in (venv, demo, test, replay, lint, format, bench, docs, lock, clean, help)
 }
 
 

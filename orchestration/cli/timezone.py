@@ -80,9 +80,11 @@ def set_zone(
                 lambda: output.line(f"{tenant} reports in {zone} already: nothing to do"),
             )
             return
+        rebuilt = f"rebuilds {count(plan.days, 'day')} and {count(plan.rows, 'row')}"
         output.note(
-            f"{tenant}: {plan.before or 'no zone'} -> {plan.after},"
-            f" rebuilds {count(plan.days, 'day')} and {count(plan.rows, 'row')}"
+            f"{tenant}: {plan.before} -> {plan.after}, {rebuilt}"
+            if plan.before
+            else f"{tenant}: no zone -> {plan.after}, loads its whole history"
         )
         output.confirm("Set it and rebuild?", yes)
         set_timezone(connection, family, tenant, zone)

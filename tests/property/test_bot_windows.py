@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.slow
 
 WINDOWS = 1000
 SEED = 2026
+# Two decimals of 28 digits each.
+ROUNDING = Decimal("1e-20")
 
 
 def test_any_window_equals_a_recount(support: SupportWarehouse) -> None:
@@ -88,3 +91,4 @@ def _assert_none_is_counted_twice(account: Account, question: Question) -> None:
     either &= set(account.conversations)
     answer = bot_metrics(account, question)
     assert answer["resolved_conversations"] + answer["handoff_conversations"] <= len(either)
+    assert answer["resolution_rate"] + answer["handoff_rate"] <= 100 + ROUNDING

@@ -26,7 +26,14 @@ from tests.support.warehouse import SupportWarehouse
 
 SOURCES = ("raw", "rollup", "auto")
 ALL_OF_IT = ("2025-10-20", "2025-11-20")
-BOTS = ("conversation_count", "message_count", "resolved_conversations", "handoff_conversations")
+BOTS = (
+    "conversation_count",
+    "message_count",
+    "resolved_conversations",
+    "handoff_conversations",
+    "resolved_of_conversations",
+    "handed_off_of_conversations",
+)
 
 
 def bot_resolutions(reports: Reports, since: str, until: str, source: str) -> float:

@@ -127,8 +127,10 @@ def bot_metrics(account: Account, question: Question) -> dict[str, Any]:
         "message_count": len(messages),
         "resolved_conversations": len(resolved),
         "handoff_conversations": len(handed),
-        "resolution_rate": _percent(len(resolved), len(created)),
-        "handoff_rate": _percent(len(handed), len(created)),
+        "resolved_of_conversations": len(resolved & created),
+        "handed_off_of_conversations": len(handed & created),
+        "resolution_rate": _percent(len(resolved & created), len(created)),
+        "handoff_rate": _percent(len(handed & created), len(created)),
         "resolution_rate_truncated": truncated_percent(len(resolved), len(created)),
         "handoff_rate_truncated": truncated_percent(len(handed), len(created)),
     }

@@ -2,6 +2,7 @@
     materialized='incremental',
     unique_key=[
         'tenant_id', 'dimension_type', 'dimension_id', 'date', 'kind', 'conversation_exists',
+        'conversation_date', 'conversation_inbox_id',
         'previous_resolution_date', 'previous_handoff_date', 'next_handoff_date'
     ],
     scope_keys=[],
@@ -27,6 +28,8 @@ select
     bot_events.kind,
     bot_events.conversation_exists,
     -- an infinite time stays one
+    (bot_events.conversation_at at time zone tenants.timezone)::date as conversation_date,
+    bot_events.conversation_inbox_id,
     (bot_events.previous_resolution_at at time zone tenants.timezone)::date
         as previous_resolution_date,
     (bot_events.previous_handoff_at at time zone tenants.timezone)::date as previous_handoff_date,
@@ -35,4 +38,4 @@ select
 from bot_events
 inner join tenants
     on bot_events.tenant_id = tenants.tenant_id
-group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12

@@ -90,6 +90,8 @@ select
     kind,
     conversation_id,
     conversation_exists,
+    coalesce(conversation_at, '-infinity') as conversation_at,
+    coalesce(conversation_inbox_id, 0) as conversation_inbox_id,
     occurred_at,
     date,
     coalesce(previous_resolution_at, '-infinity') as previous_resolution_at,

@@ -57,6 +57,8 @@ select
     (events.occurred_at at time zone events.timezone)::date as date,
     events.conversation_id::bigint as conversation_id,
     conversations.conversation_id is not null as conversation_exists,
+    conversations.occurred_at as conversation_at,
+    conversations.inbox_id::bigint as conversation_inbox_id,
     events.inbox_id::bigint as inbox_id,
     events.user_id::bigint as user_id,
     conversations.team_id::bigint as team_id,

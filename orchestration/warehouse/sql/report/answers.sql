@@ -49,6 +49,8 @@ begin
             message_count bigint,
             resolved_conversations bigint,
             handoff_conversations bigint,
+            resolved_of_conversations bigint,
+            handed_off_of_conversations bigint,
             resolution_rate numeric,
             handoff_rate numeric,
             resolution_rate_truncated integer,
@@ -56,7 +58,7 @@ begin
             complete boolean,
             source text
         );
-        comment on type report.bot_rates is 'Rates in percent, exact; the truncated ones are the application''s integers (29 of 100 is 28)';
+        comment on type report.bot_rates is 'conversation_count: began in the window in a bot''s inbox; of these so many were resolved or handed off, and the rates are exact percents of them, together never above 100. resolved_conversations and handoff_conversations are those of any inbox and age; the truncated rates are the application''s integers of them (29 of 100 is 28), which may pass 100';
     end if;
     if to_regtype('report.difference') is null then
         create type report.difference as (
