@@ -117,7 +117,7 @@ def version_to_deploy(settings: Settings) -> str:
 
     digest = hashlib.sha256(dbt_project(settings).content_hash.encode())
     digest.update(",".join(settings.families).encode())
-    for path in sorted(SQL_FOLDER.glob("*.sql")):
+    for path in sorted(SQL_FOLDER.rglob("*.sql")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

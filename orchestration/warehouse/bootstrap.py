@@ -181,7 +181,7 @@ def _migrate(connection: psycopg.Connection) -> None:
                     )
     except psycopg.Error as error:
         raise DatabaseError(f"rollups init: {one_line(error)}") from error
-    _run_scripts(connection, sorted(SQL_FOLDER.glob("functions*.sql")))
+    _run_scripts(connection, sorted((SQL_FOLDER / "functions").glob("*.sql")))
 
 
 def _run_scripts(connection: psycopg.Connection, paths: list[Path]) -> None:

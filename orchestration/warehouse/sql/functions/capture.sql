@@ -1,0 +1,199 @@
+-- Change capture: what came in since last time becomes pending work.
+-- Bodies may name views that dbt creates afterwards.
+set check_function_bodies = off;
+
+drop function if exists ops.note_pending(text, text[], text, text[], text);
+create or replace function ops.note_pending(
+    p_family text, p_tenant_ids text[], p_grain text, p_keys text[], p_reason text,
+    p_since timestamptz default now()
+) returns bigint
+language sql
+as $$
+    -- p_since: from when on the rollups may lack it; work noted again keeps its first time.
+    with noted as (
+        insert into ops.pending (family, tenant_id, grain, key, reason, noted_at)
+        select distinct p_family, work.tenant_id, p_grain, work.key, p_reason, p_since
+        from unnest(p_tenant_ids, p_keys) as work (tenant_id, key)
+        on conflict (family, tenant_id, grain, key)
+        do update set
+            reason = excluded.reason,
+            noted_at = least(pending.noted_at, excluded.noted_at),
+            seq = excluded.seq
+        returning 1
+    )
+    select count(*) from noted
+$$;
+
+create or replace function ops.safe_horizon() returns timestamptz
+language plpgsql
+as $$
+declare
+    oldest timestamptz;
+    hidden boolean;
+begin
+    select
+        min(xact_start),
+        bool_or(query = '<insufficient privilege>')
+    into oldest, hidden
+    from pg_catalog.pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid();
+
+    select least(oldest, min(prepared)) into oldest
+    from pg_catalog.pg_prepared_xacts where database = current_database();
+
+    -- Without pg_read_all_stats the transactions of other roles are hidden: the overlap must cover them.
+    if hidden then
+        oldest := least(oldest, clock_timestamp() - make_interval(secs => ops.config_number('capture_overlap_seconds')));
+    end if;
+    return coalesce(oldest, clock_timestamp());
+end
+$$;
+comment on function ops.safe_horizon is 'Start of the oldest transaction that may still commit; take it before reading the source';
+
+create or replace function ops.capture(p_family text) returns bigint
+language plpgsql
+set timezone = 'UTC'
+as $$
+declare
+    src ops.capture_source;
+    horizon timestamptz := ops.safe_horizon();
+    overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
+    known_to timestamptz;
+    complete_to timestamptz;
+    noted bigint := 0;
+    noted_now bigint;
+begin
+    -- One capture at a time: two would note the same rows and fight over the watermark.
+    perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
+    noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family);
+    create temporary table if not exists fresh_row (
+        tenant_id text, row_id text, subject_key text, ingested_at timestamptz
+    ) on commit delete rows;
+
+    for src in select * from ops.capture_source where family = p_family order by source_table loop
+        select ingested_to, captured_at into known_to, complete_to
+        from ops.watermark where family = p_family and source_table = src.source_table;
+
+        if known_to is null or known_to = '-infinity' then
+            execute format(
+                'select max(ingested_at) from %s where ingest_watermark <= now() + interval ''1 day''', src.relation
+            ) into known_to;
+            known_to := least(horizon, coalesce(known_to, '-infinity'));
+            execute format($q$
+                insert into ops.seen (family, source_table, row_id, ingested_at)
+                select %1$L, %2$L, %3$s, ingested_at from %4$s where ingest_watermark >= $1
+            $q$, p_family, src.source_table, src.row_id, src.relation) using known_to - overlap;
+            execute format($q$
+                select ops.note_pending(
+                    %1$L, array_agg(tenant_id), 'tenant', array_agg(''::text), 'first load', $1
+                )
+                from (select distinct tenant_id from %2$s where ops.is_tenant_id(tenant_id)) as tenants
+            $q$, p_family, src.relation) into noted_now using coalesce(complete_to, '-infinity');
+            insert into ops.watermark (family, source_table, ingested_to, captured_at)
+            values (p_family, src.source_table, known_to, least(horizon, now()))
+            on conflict (family, source_table) do update
+            set ingested_to = excluded.ingested_to, captured_at = excluded.captured_at;
+            noted := noted + noted_now;
+            continue;
+        end if;
+
+        truncate fresh_row;
+        execute format($q$
+            insert into fresh_row
+            select tenant_id, %1$s, %2$s, ingested_at from %3$s where ingest_watermark >= $1
+        $q$, src.row_id, src.subject_key, src.relation) using known_to - overlap;
+        delete from fresh_row
+        using ops.seen
+        where
+            seen.family = p_family
+            and seen.source_table = src.source_table
+            and seen.row_id = fresh_row.row_id
+            and seen.ingested_at = fresh_row.ingested_at;
+
+        select ops.note_pending(
+            p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
+            'new rows in ' || src.source_table, complete_to
+        ) into noted_now
+        from fresh_row where ops.is_tenant_id(tenant_id);
+        noted := noted + noted_now;
+
+        -- The newest row seen, never the clock: what was taken in under a slower clock comes later.
+        known_to := greatest(
+            known_to, least(horizon, coalesce((select max(ingested_at) from fresh_row), known_to))
+        );
+        insert into ops.seen (family, source_table, row_id, ingested_at)
+        select p_family, src.source_table, row_id, ingested_at
+        from fresh_row
+        where ingested_at >= known_to - overlap
+        on conflict (family, source_table, row_id) do update set ingested_at = excluded.ingested_at;
+        delete from ops.seen
+        where family = p_family and source_table = src.source_table and ingested_at < known_to - overlap;
+        update ops.watermark set ingested_to = known_to, captured_at = least(horizon, now())
+        where family = p_family and source_table = src.source_table;
+    end loop;
+    return noted;
+end
+$$;
+comment on function ops.capture is 'Notes as pending what was ingested since the last capture; returns how many pieces of work';
+
+create or replace function ops.note_changed_zones(p_family text) returns bigint
+language sql
+as $$
+    -- A zone that is another than the rollups were dated by: all old dates go, all new ones come.
+    with known as (
+        select tenant_id, coalesce(timezone, '') as timezone
+        from ops.known_tenants(p_family)
+        where ops.is_tenant_id(tenant_id)
+    ),
+
+    changed as (
+        update ops.tenant_zone as zones set timezone = known.timezone
+        from known
+        where zones.family = p_family and zones.tenant_id = known.tenant_id and zones.timezone <> known.timezone
+        returning zones.tenant_id, zones.timezone
+    ),
+
+    added as (
+        insert into ops.tenant_zone (family, tenant_id, timezone)
+        select p_family, tenant_id, timezone from known
+        on conflict do nothing
+    )
+
+    select coalesce(sum(
+        ops.note_pending(
+            p_family, array[tenant_id], 'tenant', array[''], 'time zone ' || coalesce(nullif(timezone, ''), 'taken away')
+        )
+    ), 0)::bigint
+    from changed
+$$;
+comment on function ops.note_changed_zones is 'Marks the history of tenants pending whose zone is not the one their rollups are dated by';
+
+create or replace function ops.note_changed_rules(p_family text) returns bigint
+language plpgsql
+as $$
+declare
+    seed_name text;
+    new_hash text;
+    old_hash text;
+    noted bigint := 0;
+begin
+    for seed_name in select rules.seed from ops.rule_seed as rules where rules.family = p_family loop
+        execute format(
+            'select md5(coalesce(string_agg(s::text, E''\n'' order by s::text), '''')) from staging.%I as s', seed_name
+        ) into new_hash;
+        select content_hash into old_hash from ops.seed_version where seed = seed_name;
+        if old_hash is distinct from new_hash then
+            insert into ops.seed_version (seed, content_hash) values (seed_name, new_hash)
+            on conflict (seed) do update set content_hash = excluded.content_hash, updated_at = now();
+            if old_hash is not null then
+                noted := noted + ops.note_pending(
+                    p_family, array_agg(tenant_id), 'tenant', array_agg(''::text), 'rules changed in ' || seed_name
+                )
+                from ops.known_tenants(p_family) where ops.is_tenant_id(tenant_id);
+            end if;
+        end if;
+    end loop;
+    return noted;
+end
+$$;
+comment on function ops.note_changed_rules is 'A changed rule seed holds for all history: marks every tenant pending';
