@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run one of the project's commands, in an environment made when it is needed.
 
-    python3 scripts/bootstrap.py {venv,demo,test,replay,lint,format,bench,docs,lock,clean,help} [...]
+    python3 scripts/bootstrap.py {venv,demo,test,replay,lint,format,bench,docs,lock,...} [...]
 
 Standard library only. Whatever ``python3`` is (3.6 or newer), it can run this file; ``.venv`` is
 then made with a Python that the locked packages support. So: no syntax and no library call newer

@@ -31,7 +31,6 @@ def test_a_random_question_has_one_answer(
     member = str(account if dimension == "account" else account * 10 + random.choice([1, 2]))
     metric = random.choice(sorted(METRICS))
     window = tuple(f"{moment.isoformat()}+00:00" for moment in (since, until))
-    choice = {"dimension": dimension, "id": member}
 
     def sql(source: str) -> list[tuple[Any, ...]]:
         return helpdesk.rows(
@@ -42,7 +41,9 @@ def test_a_random_question_has_one_answer(
     (answer,) = sql("auto")
     assert sql("raw") == sql("rollup") == [answer]
 
-    frame = Reports(helpdesk.connection, account).aggregate(metric, *window, **choice)
+    frame = Reports(helpdesk.connection, account).aggregate(
+        metric, *window, dimension=dimension, id=member
+    )
     shown = frame[["value", "count"]].astype(object)
     assert tuple(shown.where(frame[["value", "count"]].notna(), None).iloc[0]) == answer
 
