@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -77,7 +78,10 @@ class DbtProject:
         from dbt.cli.main import dbtRunner
 
         manifest = self._load_manifest()
-        with tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target:
+        with (
+            _environment(self._settings),
+            tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target,
+        ):
             outcome = dbtRunner(manifest=manifest, callbacks=[_node_callback(on_node)]).invoke(
                 [*arguments, *self._global_flags(), "--target-path", target]
             )
@@ -115,7 +119,10 @@ class DbtProject:
         with FileLock(self._folder.parent / "parse.lock"):
             if (self._folder / "manifest.json").exists():
                 return
-            with tempfile.TemporaryDirectory(dir=self._folder.parent, prefix="parse-") as target:
+            with (
+                _environment(self._settings),
+                tempfile.TemporaryDirectory(dir=self._folder.parent, prefix="parse-") as target,
+            ):
                 outcome = dbtRunner().invoke(
                     [
                         "parse",
@@ -140,7 +147,7 @@ class DbtProject:
         digest = hashlib.sha256()
         digest.update(version("dbt-core").encode())
         digest.update(version("dbt-postgres").encode())
-        for value in _settings_of_a_manifest(self._settings).values():
+        for value in project_environment(self._settings).values():
             digest.update(f"{value}\n".encode())
         files = [DBT_PROJECT_DIR / name for name in _PARSED_FILES]
         for folder in _PARSED_FOLDERS:
@@ -155,18 +162,33 @@ class DbtProject:
 
 def dbt_project(settings: Settings) -> DbtProject:
     """The dbt project of these settings."""
-    os.environ.update(_settings_of_a_manifest(settings))
-    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
     return DbtProject(settings)
 
 
-def _settings_of_a_manifest(settings: Settings) -> dict[str, str]:
-    """What the dbt project reads from the environment while it is parsed."""
+def project_environment(settings: Settings) -> dict[str, str]:
+    """What the dbt project reads from the environment."""
     return {
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "ROLLUPS_FAMILIES": ",".join(settings.families),
         "ROLLUPS_OUTREACH_SCHEMA": settings.outreach_schema,
         "ROLLUPS_SUPPORT_SCHEMA": settings.support_schema,
     }
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    # Only while dbt runs: this process has settings of its own.
+    changes = project_environment(settings)
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _retarget(manifest: Any, database: str) -> None:

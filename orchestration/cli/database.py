@@ -107,18 +107,18 @@ def _url(settings: Settings) -> str:
 
 
 def _dbt_environment(settings: Settings, url: str) -> dict[str, str]:
+    from orchestration.dbt_runner import project_environment
     from orchestration.settings import DBT_PROJECT_DIR
     from orchestration.warehouse.connection import libpq_environment
 
     home = settings.home.resolve()
     return {
         **libpq_environment(url),
+        **project_environment(settings),
         "DBT_PROJECT_DIR": str(DBT_PROJECT_DIR),
         "DBT_PROFILES_DIR": str(DBT_PROJECT_DIR),
         "DBT_TARGET_PATH": str(home / "dbt" / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "ROLLUPS_OUTREACH_SCHEMA": settings.outreach_schema,
     }
 
 

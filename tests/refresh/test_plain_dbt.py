@@ -8,6 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from orchestration.dbt_runner import project_environment
 from orchestration.settings import DBT_PROJECT_DIR
 from orchestration.warehouse.connection import libpq_environment
 from tests.outreach.warehouse import OutreachWarehouse
@@ -19,7 +20,10 @@ def _dbt(warehouse: OutreachWarehouse, target: Path, *arguments: str) -> str:
     completed = subprocess.run(
         [sys.executable, "-m", "dbt.cli.main", *arguments, "--profiles-dir", ".",
          "--target-path", str(target), "--log-path", str(target)],
-        cwd=DBT_PROJECT_DIR, env=os.environ | libpq_environment(warehouse.url),
+        cwd=DBT_PROJECT_DIR,
+        env=os.environ
+        | libpq_environment(warehouse.url)
+        | project_environment(warehouse.settings),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return completed.stdout + completed.stderr
