@@ -17,7 +17,7 @@ from tests.support.warehouse import SupportWarehouse
 
 pytestmark = pytest.mark.slow
 
-WINDOWS = 1000
+WINDOWS = 800
 SEED = 2026
 # Two decimals of 28 digits each.
 ROUNDING = Decimal("1e-20")

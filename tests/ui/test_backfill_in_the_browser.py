@@ -118,8 +118,11 @@ def test_an_account_without_a_zone_is_a_warning_and_numbers_are_plotted(
     page.get_by_text("[Show Markdown]").click()
     expect(page.get_by_text("no reporting time zone").first).to_be_visible()
     page.screenshot(path=artifacts / "checks_reporting_events_rollups.png")
-    page.goto(f"{demo.address}/assets/reporting_events_rollups?view=plots")
-    expect(page.get_by_text("duration_seconds").first).to_be_visible()
+    page.goto(f"{demo.address}/assets/reporting_events_rollups?view=overview")
+    page.get_by_text("Plots", exact=True).click()
+    page.get_by_text("duration_seconds").first.scroll_into_view_if_needed()
+    expect(page.locator("canvas")).to_have_count(4)
+    page.wait_for_timeout(2_000)
     page.screenshot(path=artifacts / "plots_reporting_events_rollups.png")
 
 
