@@ -59,11 +59,15 @@ class Settings(BaseSettings):
     support_schema: str = Field(
         default="public", description="Schema of the support source tables."
     )
-    change_capture: Literal["watermark"] = Field(
-        default="watermark", description="How changed source rows are found: watermark."
+    change_capture: Literal["watermark", "triggers"] = Field(
+        default="watermark",
+        description="How changed source rows are found: watermark (reads their ingest times,"
+        " SELECT rights only) or triggers (installed in the source).",
     )
-    delete_policy: Literal["restate"] = Field(
-        default="restate", description="What deleted source rows do to the rollups: restate."
+    delete_policy: Literal["restate", "freeze", "erase"] = Field(
+        default="restate",
+        description="What deleted outreach rows do to the rollups: restate (they follow the"
+        " source), freeze (they keep what they counted) or erase (they keep it without the person).",
     )
     capture_overlap_seconds: int = Field(
         default=900,
