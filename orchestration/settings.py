@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     delete_policy: Literal["restate", "freeze", "erase"] = Field(
         default="restate",
         description="What deleted outreach rows do to the rollups: restate (they follow the"
-        " source), freeze (they keep what they counted) or erase (they keep it without the person).",
+        " source), freeze (they keep what they counted) or erase (the same, without the person).",
     )
     capture_overlap_seconds: int = Field(
         default=900,

@@ -132,6 +132,8 @@ def write_config(connection: psycopg.Connection, settings: Settings) -> None:
         "families": ",".join(settings.families),
         "min_event_date": settings.min_event_date.isoformat(),
         "capture_overlap_seconds": str(settings.capture_overlap_seconds),
+        "outreach_schema": settings.outreach_schema,
+        "support_schema": settings.support_schema,
         "change_capture": settings.change_capture,
         "delete_policy": settings.delete_policy,
     }

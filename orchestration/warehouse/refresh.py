@@ -115,10 +115,10 @@ def changed_rows(connection: psycopg.Connection, outcome: RefreshOutcome) -> dic
 
 
 def staleness_minutes(connection: psycopg.Connection, family: str) -> float:
-    """Age in minutes of the newest source row that change capture has seen; 0 before the first."""
+    """Age in minutes of the newest change that capture has seen; 0 before the first."""
     row = connection.execute(
-        "select extract(epoch from now() - max(ingested_to)) from ops.watermark"
-        " where family = %s and isfinite(ingested_to)",
+        "select extract(epoch from now() - max(greatest(ingested_to, noted_to)))"
+        " from ops.watermark where family = %s and isfinite(ingested_to)",
         [family],
     ).fetchone()
     return max(float(row[0]) / 60, 0.0) if row and row[0] is not None else 0.0

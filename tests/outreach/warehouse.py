@@ -15,7 +15,7 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
 from tests.outreach.marts import read_marts
-from tests.outreach.recount import compare, recount
+from tests.outreach.recount import compare, read_staging_seeds, recount
 
 SCHEMA = "dripiq_app"
 
@@ -127,7 +127,9 @@ class OutreachWarehouse:
 
     def differences(self) -> list[str]:
         """Where the marts differ from an independent recount of the source."""
-        return compare(recount(self.connection, SCHEMA, self.zones), self.marts())
+        seeds = read_staging_seeds(self.connection)
+        expected = recount(self.connection, SCHEMA, self.zones, seeds=seeds)
+        return compare(expected, self.marts())
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode(), parameters or None).fetchall()

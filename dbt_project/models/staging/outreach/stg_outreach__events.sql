@@ -28,7 +28,9 @@ select
     {{ to_utc('events.event_at') }} as occurred_at,
     events.event_at as occurred_watermark,
     {{ to_utc('events.created_at') }} as ingested_at,
-    events.created_at as ingest_watermark
+    events.created_at as ingest_watermark,
+
+    lower(trim(events.type)) as raw_type
 from events
 left join event_type_map
     on lower(trim(events.type)) = event_type_map.raw_type

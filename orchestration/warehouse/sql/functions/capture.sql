@@ -60,12 +60,17 @@ declare
     overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
     known_to timestamptz;
     complete_to timestamptz;
+    by_triggers boolean := (select value = 'triggers' from ops.config where name = 'change_capture');
     noted bigint := 0;
     noted_now bigint;
 begin
+    if by_triggers then
+        perform ops.require_triggers(p_family);
+    end if;
     -- One capture at a time: two would note the same rows and fight over the watermark.
     perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
-    noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family);
+    noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
+        + ops.take_change_queue(p_family);
     create temporary table if not exists fresh_row (
         tenant_id text, row_id text, subject_key text, ingested_at timestamptz
     ) on commit delete rows;
@@ -73,6 +78,17 @@ begin
     for src in select * from ops.capture_source where family = p_family order by source_table loop
         select ingested_to, captured_at into known_to, complete_to
         from ops.watermark where family = p_family and source_table = src.source_table;
+
+        -- Since a look at what came in before the triggers did, they tell of everything.
+        if by_triggers and complete_to > (
+            select installed_at from ops.trigger_installation
+            where family = p_family and source_table = src.source_table
+        ) then
+            update ops.watermark set captured_at = least(horizon, now())
+            where family = p_family and source_table = src.source_table;
+            delete from ops.seen where family = p_family and source_table = src.source_table;
+            continue;
+        end if;
 
         if known_to is null or known_to = '-infinity' then
             execute format(
@@ -173,27 +189,67 @@ language plpgsql
 as $$
 declare
     seed_name text;
-    new_hash text;
-    old_hash text;
+    is_known boolean;
+    changed jsonb;
     noted bigint := 0;
+    noted_now bigint;
 begin
     for seed_name in select rules.seed from ops.rule_seed as rules where rules.family = p_family loop
-        execute format(
-            'select md5(coalesce(string_agg(s::text, E''\n'' order by s::text), '''')) from staging.%I as s', seed_name
-        ) into new_hash;
-        select content_hash into old_hash from ops.seed_version where seed = seed_name;
-        if old_hash is distinct from new_hash then
-            insert into ops.seed_version (seed, content_hash) values (seed_name, new_hash)
-            on conflict (seed) do update set content_hash = excluded.content_hash, updated_at = now();
-            if old_hash is not null then
-                noted := noted + ops.note_pending(
-                    p_family, array_agg(tenant_id), 'tenant', array_agg(''::text), 'rules changed in ' || seed_name
+        is_known := exists (select 1 from ops.rule_row as known where known.seed = seed_name);
+        execute format($q$
+            with present as (
+                select to_jsonb(seed) as rule from staging.%1$I as seed
+            ),
+
+            gone as (
+                delete from ops.rule_row as known
+                where known.seed = %1$L and known.rule not in (select present.rule from present)
+                returning known.rule
+            ),
+
+            come as (
+                insert into ops.rule_row (seed, rule)
+                select %1$L, present.rule from present
+                on conflict do nothing
+                returning rule
+            )
+
+            select jsonb_agg(rule) from (select rule from gone union all select rule from come) as rules
+        $q$, seed_name) into changed;
+        if is_known and changed is not null then
+            execute format($q$
+                with affected as (
+                    select distinct tenant_id, grain, key from ops.%1$I($1, $2)
+                    where ops.is_tenant_id(tenant_id)
+                ),
+
+                work as (
+                    select
+                        tenant_id, grain, key,
+                        count(*) over (partition by tenant_id) > ops.most_subjects() as is_much
+                    from affected
+                ),
+
+                noted as (
+                    select ops.note_pending(
+                        $3, array_agg(tenant_id), case when is_much then 'tenant' else grain end,
+                        array_agg(case when is_much then '' else key end), 'rules changed in ' || $1
+                    ) as pieces
+                    from work
+                    group by case when is_much then 'tenant' else grain end
                 )
-                from ops.known_tenants(p_family) where ops.is_tenant_id(tenant_id);
-            end if;
+
+                select coalesce(sum(pieces), 0)::bigint from noted
+            $q$, p_family || '_affected') into noted_now using seed_name, changed, p_family;
+            noted := noted + noted_now;
         end if;
     end loop;
     return noted;
 end
 $$;
-comment on function ops.note_changed_rules is 'A changed rule seed holds for all history: marks every tenant pending';
+comment on function ops.note_changed_rules is 'Marks pending what a changed row of a rule seed concerns, over all history';
+
+create or replace function ops.most_subjects() returns bigint
+language sql immutable
+return 10000;
+comment on function ops.most_subjects is 'Above so many changed subjects of a tenant, its whole history is recomputed instead';

@@ -73,3 +73,30 @@ as $$
         )
     ) as seen;
 $$;
+
+create or replace function ops.outreach_affected(p_seed text, p_rules jsonb)
+returns table (tenant_id text, grain text, key text)
+language sql stable
+as $$
+    select events.tenant_id, 'message', events.message_id
+    from intermediate.outreach_message_events as events
+    where
+        p_seed = 'event_type_map'
+        and events.raw_type in (select rule ->> 'raw_type' from jsonb_array_elements(p_rules) as rule)
+    union all
+    select ledger.tenant_id, 'message', ledger.message_id
+    from intermediate.outreach_activity_ledger as ledger
+    where
+        p_seed = 'machine_rules'
+        and ledger.verdict = 'counted'
+        and ledger.kind in (select rule ->> 'applies_to' from jsonb_array_elements(p_rules) as rule)
+    union all
+    select messages.tenant_id, 'message', messages.message_id
+    from staging.stg_outreach__messages as messages
+    where
+        p_seed = 'provider_capabilities'
+        and messages.provider_message_id ~ any(
+            select rule ->> 'provider_message_id_pattern' from jsonb_array_elements(p_rules) as rule
+        )
+$$;
+comment on function ops.outreach_affected is 'Subjects whose numbers depend on changed rows of a rule seed';

@@ -86,3 +86,15 @@ begin
 end
 $$;
 comment on function ops.backfill_range is 'Closed local days on which an account has events; no row when it has none';
+
+create or replace function ops.support_affected(p_seed text, p_rules jsonb)
+returns table (tenant_id text, grain text, key text)
+language sql stable
+as $$
+    select events.tenant_id, 'conversation', coalesce(events.conversation_id::text, 'event/' || events.event_id)
+    from staging.stg_support__events as events
+    where
+        p_seed = 'metric_registry'
+        and events.name in (select rule ->> 'event_name' from jsonb_array_elements(p_rules) as rule)
+$$;
+comment on function ops.support_affected is 'Subjects whose numbers depend on changed rows of a rule seed';

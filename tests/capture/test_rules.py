@@ -1,0 +1,88 @@
+"""A changed rule marks exactly what it concerns, over all history."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from tests.outreach.warehouse import OutreachWarehouse
+from tests.support.warehouse import SupportWarehouse
+
+LONG_AGO = datetime(2021, 5, 5, 12, 0)
+
+
+@pytest.fixture
+def three_messages(outreach: OutreachWarehouse) -> OutreachWarehouse:
+    """Old messages: one opened, one with a type nobody knows, one sent by a mailbox."""
+    outreach.add_tenant("acme", "Asia/Kolkata")
+    outreach.add_contact("acme", "ann")
+    for n, provider_id in enumerate(["A" * 22, "A" * 22, "0123456789abcdef"]):
+        sent = LONG_AGO + timedelta(days=n)
+        outreach.add_message("acme", "ann", f"m{n}", sent, provider_message_id=provider_id)
+    outreach.add_event("acme", "m0", "e0", "open", LONG_AGO, data={"useragent": "Peeker/2"})
+    outreach.add_event("acme", "m1", "e1", " Weird ", LONG_AGO)
+    outreach.refresh()
+    return outreach
+
+
+@pytest.mark.parametrize(
+    ("change", "work"),
+    [
+        ("insert into staging.event_type_map values ('weird', 'click')", ["m1"]),
+        ("update staging.event_type_map set canonical_type = 'click' where raw_type = 'open'",
+         ["m0"]),
+        ("delete from staging.event_type_map where raw_type = 'open'", ["m0"]),
+        ("insert into staging.machine_rules values ('peeker', 'open', 'user_agent', 'Peeker')",
+         ["m0"]),
+        ("update staging.provider_capabilities set reports_events = true where provider = 'gmail'",
+         ["m2"]),
+        ("update staging.event_type_map set canonical_type = canonical_type", []),
+    ],
+)  # fmt: skip
+def test_outreach_rules(three_messages: OutreachWarehouse, change: str, work: list[str]) -> None:
+    three_messages.connection.execute(change.encode())
+    three_messages.connection.execute("select ops.capture('outreach')")
+    assert three_messages.pending() == [("acme", "message", message) for message in work]
+    three_messages.refresh()
+    assert three_messages.pending() == []
+    assert three_messages.differences() == []
+
+
+def test_a_rule_that_concerns_much_marks_the_tenant(three_messages: OutreachWarehouse) -> None:
+    connection = three_messages.connection
+    connection.execute(
+        "create or replace function ops.most_subjects() returns bigint language sql return 0"
+    )
+    connection.execute("delete from staging.event_type_map where raw_type = 'open'")
+    connection.execute("select ops.capture('outreach')")
+    assert three_messages.pending() == [("acme", "tenant", "")]
+
+
+def test_metric_registry(support: SupportWarehouse) -> None:
+    support.add_account(1, "America/New_York")
+    for number, name in ((101, "first_response"), (102, "reply_time"), (103, "odd")):
+        support.add_conversation(1, number, LONG_AGO)
+        support.add_event(1, number, name, LONG_AGO, number)
+    support.add_event(1, 7, "reply_time", LONG_AGO)
+    support.refresh()
+    support.connection.execute(
+        "delete from staging.metric_registry where event_name = 'reply_time'"
+    )
+    support.connection.execute("select ops.capture('support')")
+    assert support.pending() == [("1", "conversation", "102"), ("1", "conversation", "event/7")]
+    support.refresh()
+    assert support.rows("select distinct metric from analytics.reporting_events_rollups") == [
+        ("first_response",)
+    ]
+
+
+def test_the_log_of_refreshes_is_append_only(three_messages: OutreachWarehouse) -> None:
+    for statement in (
+        "update ops.refresh_log set event = 'failed'",
+        "delete from ops.refresh_log",
+        "truncate ops.refresh_log",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+            three_messages.connection.execute(statement.encode())
