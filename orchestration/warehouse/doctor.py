@@ -18,6 +18,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import is_initialised
 from orchestration.warehouse.connection import one_line
 from orchestration.warehouse.source_contract import check_source, source_schema
+from orchestration.warehouse.source_triggers import source_triggers
 from orchestration.warehouse.status import family_status
 
 SQL_FOLDER = Path(__file__).parent / "sql"
@@ -106,8 +107,26 @@ def examine(
             checks.append(Check("OK", name, f"{source_schema(settings, family)} can be read"))
             checks += _source_habits(connection, settings, family)
         if deployed and not violations:
+            checks += _triggers(connection, settings, family)
             checks += _work(connection, family)
     return [*checks, _deployment(deployed, models_are_current)]
+
+
+def _triggers(connection: psycopg.Connection, settings: Settings, family: str) -> list[Check]:
+    if settings.change_capture != "triggers":
+        return []
+    found = [one for one in source_triggers(connection, family) if one.status != "no table"]
+    lacking = [f"{one.relation} {one.status}" for one in found if one.status != "installed"]
+    if lacking:
+        return [
+            Check(
+                "FAIL",
+                f"{family} triggers",
+                f"refreshes refuse to run without them: {', '.join(lacking)}",
+                "run `rollups source install-triggers`, or set ROLLUPS_CHANGE_CAPTURE=watermark",
+            )
+        ]
+    return [Check("OK", f"{family} triggers", f"{len(found)} tables tell of their changes")]
 
 
 def _server(connection: psycopg.Connection) -> tuple[_Server, float]:

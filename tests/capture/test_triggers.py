@@ -131,7 +131,8 @@ def test_rows_from_before_the_triggers_are_found(outreach: OutreachWarehouse) ->
 def test_going_back_to_the_watermark_loses_nothing(watched: OutreachWarehouse) -> None:
     watched.connection.execute("delete from message_events where id = 'e0'")
     remove_triggers(watched.connection, "outreach")
-    watched.add_event("acme", "m1", "later", "click", NOON + timedelta(days=1, hours=2))
+    came_in = NOON + timedelta(days=5)
+    watched.add_event("acme", "m1", "later", "click", NOON, created_at=came_in)
     watched.settings = watched.settings.model_copy(update={"change_capture": "watermark"})
     watched.refresh()
     assert watched.differences() == []
