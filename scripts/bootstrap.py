@@ -62,9 +62,10 @@ def demo(args: "list[str]") -> None:
 
 
 def test(args: "list[str]") -> None:
-    """Run the test suite; arguments go to pytest."""
+    """Run the test suite, some files at a time; arguments go to pytest (ARGS="-n 0": one)."""
     ensure_environment(dev=True)
-    run_tool(str(PYTHON), "-m", "pytest", *args)
+    side_by_side = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    run_tool(str(PYTHON), "-m", "pytest", *side_by_side, *args)
 
 
 def replay(args: "list[str]") -> None:
