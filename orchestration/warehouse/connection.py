@@ -164,7 +164,11 @@ def refresh_environment(settings: Settings, url: str, refresh_id: UUID) -> Itera
         f" {session_limits(settings)}"
     )
     changes = libpq_environment(url) | network_environment(settings)
-    changes |= {"PGOPTIONS": options, "PGAPPNAME": "rollups dbt"}
+    changes |= {
+        "PGOPTIONS": options,
+        "PGAPPNAME": "rollups dbt",
+        "ROLLUPS_NETWORK_TIMEOUT_SECONDS": str(settings.network_timeout_seconds),
+    }
     names = set(_LIBPQ_VARIABLES.values()) | set(changes)
     before = {name: os.environ.pop(name, None) for name in names}
     os.environ.update(changes)

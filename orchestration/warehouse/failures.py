@@ -13,7 +13,7 @@ _ADVICE = {
     "too many connections": "free a connection or raise the connection limit",
     "connection slots": "free a connection or raise max_connections",
     "due to administrator command": "somebody ended the session, run it again",
-    "connection unexpectedly": "the database server went away, run it again once it is back",
+    "connection unexpectedly": "the server ended the session, run it again",
     "Connection timed out": "the network to the database fell silent, run it again",
     "timeout expired": "the network to the database fell silent, run it again",
 }

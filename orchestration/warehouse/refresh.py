@@ -23,6 +23,7 @@ from orchestration.warehouse.failures import with_advice
 from orchestration.warehouse.tenants import Partition
 
 LOCK_POLL_SECONDS = 1.0
+PENDING = "(the work stays pending)"
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,8 @@ def _database_errors(outcome: RefreshOutcome) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        raise DatabaseError(
-            f"{outcome.family} refresh {outcome.refresh_id}: {with_advice(one_line(error))}"
-            " (the work stays pending)"
-        ) from error
+        what = f"{outcome.family} refresh {outcome.refresh_id}"
+        raise DatabaseError(f"{what}: {with_advice(one_line(error))} {PENDING}") from error
 
 
 def partition_rows(
@@ -218,17 +217,17 @@ def _run_models(
     # dbt's unit tests try the models' logic on rows of their own: that is for `make test`.
     selection = ["build", "--exclude-resource-type", "unit_test"]
     selection += ["--select", f"tag:{outcome.family},config.materialized:incremental"]
+    what = f"{outcome.family} refresh {outcome.refresh_id}"
     with refresh_environment(settings, url, outcome.refresh_id):
-        results = dbt_project(settings).run(selection, on_node=on_node)
+        try:
+            results = dbt_project(settings).run(selection, on_node=on_node)
+        except RefreshError as error:
+            raise RefreshError(f"{what}: {with_advice(str(error))} {PENDING}") from None
     failed = [result for result in results if not result.succeeded]
     models = [result for result in failed if result.resource_type == "model"]
     if failed:
         first = next((result for result in models if result.status == "error"), failed[0])
-        raise RefreshError(
-            f"{outcome.family} refresh {outcome.refresh_id}: {first.name}:"
-            f" {with_advice(first.message)} (the work stays pending)",
-            results,
-        )
+        raise RefreshError(f"{what}: {first.name}: {with_advice(first.message)} {PENDING}", results)
     return results
 
 
