@@ -7,17 +7,14 @@ import time
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.errors import DatabaseError
-from orchestration.settings import Settings
 from orchestration.warehouse.refresh import RefreshRequest, refresh
 from tests.conftest import make_conninfo_url
 from tests.dagster_server import wait_until
 from tests.faults.blocking import AT_THE_END, MIDDLE, held, wait_for_writer
 from tests.faults.network import proxy
 from tests.faults.observing import sessions_of_ours
-from tests.faults.trial import RefreshInThread, Trial, open_warehouse
-from tests.outreach.warehouse import OutreachWarehouse
+from tests.faults.trial import RefreshInThread, Trial
 
 SILENT_SECONDS = 3
 
@@ -49,24 +46,6 @@ def test_session_that_drives_the_refresh_is_terminated(trial: Trial) -> None:
     assert "the session that drives this refresh has ended" in running.fails()
     trial.require_pending("lost")
     trial.require_healed()
-
-
-def test_server_is_killed(
-    own_server: EmbeddedPostgres, own_database: str, outreach_settings: Settings
-) -> None:
-    with (
-        OutreachWarehouse(outreach_settings, own_database) as before,
-        Trial(before) as trial,
-    ):
-        with held(own_database, MIDDLE):
-            running = RefreshInThread(outreach_settings, own_database)
-            wait_for_writer(own_database, MIDDLE)
-            own_server.stop("immediate")
-        assert "(the work stays pending)" in running.fails()
-        own_server.start()
-        with open_warehouse(outreach_settings, own_database) as trial.warehouse:
-            trial.require_pending("lost")
-            trial.require_healed()
 
 
 @pytest.mark.parametrize("relation", [MIDDLE, AT_THE_END])
