@@ -72,7 +72,9 @@ def server_url(open_folder: Path) -> Iterator[str]:
         # Tests kill servers of their own; this one only has to be quick.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
-        connection.execute("select pg_reload_conf()")
+        connection.execute("alter system set max_prepared_transactions = 4")
+    server.stop("fast")
+    url = server.start()
     yield url
     server.stop("immediate")
 

@@ -19,6 +19,9 @@ MINIMUM_SERVER_VERSION = 150000
 # A backfill sorts whole days; at the server's usual 4 MB each sort goes to disk.
 REFRESH_WORK_MEM = "64MB"
 
+# What change capture relies on, whatever the role's default: a statement sees what was committed.
+_READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
+
 # libpq's variables that a URL may leave to the environment; a URL of ours sets or clears them all.
 _LIBPQ_VARIABLES = {
     "host": "PGHOST",
@@ -59,7 +62,7 @@ def connect(
             autocommit=autocommit,
             application_name=application,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options="-c TimeZone=UTC -c client_min_messages=warning",
+            options=f"-c TimeZone=UTC -c client_min_messages=warning {_READ_COMMITTED}",
         )
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseError(f"{describe(url)}: {one_line(error)}") from None
@@ -104,7 +107,7 @@ def refresh_environment(url: str, refresh_id: UUID) -> Iterator[None]:
     refresh does not go on holding locks.
     """
     options = (
-        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC"
+        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC {_READ_COMMITTED}"
         f" -c client_connection_check_interval=1000 -c work_mem={REFRESH_WORK_MEM}"
     )
     changes = libpq_environment(url) | {"PGOPTIONS": options, "PGAPPNAME": "rollups dbt"}
