@@ -3,9 +3,12 @@ select
     wanted.table_name,
     wanted.column_name,
     -- a partitioned table is as large as its partitions
-    (
-        select sum(pg_catalog.pg_table_size(part.relid))::bigint
-        from pg_catalog.pg_partition_tree(relation.oid) as part
+    coalesce(
+        (
+            select sum(pg_catalog.pg_table_size(part.relid))::bigint
+            from pg_catalog.pg_partition_tree(relation.oid) as part
+        ),
+        pg_catalog.pg_table_size(relation.oid)
     ) as bytes,
     -- unknown before the first analyze
     nullif(greatest(relation.reltuples, 0), 0)::bigint as row_count,
