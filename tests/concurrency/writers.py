@@ -1,0 +1,235 @@
+"""Writers that commit as applications do: late, in pieces, not at all, under clocks of their own.
+
+Every row has a subject of its own, so that a noted subject tells that this very row was seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any, LiteralString
+
+import psycopg
+
+BATCH = 60
+SKEW_SECONDS = 0.4
+
+
+@dataclass(frozen=True)
+class Change:
+    """One way to change a source table: a statement over ids, stamped by the writer's clock."""
+
+    table: str
+    prefix: str
+    statement: LiteralString
+    subject: str = "{}"
+
+    def subject_of(self, number: int) -> str:
+        return self.subject.format(f"{self.prefix}{number}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """How a family's source is written to; ``prepare`` makes rows that changes refer to."""
+
+    family: str
+    schema: str
+    prepare: Callable[[psycopg.Connection[Any], int], None]
+    changes: Sequence[Change]
+    # Ingest columns by table, for the rules that ours is compared with.
+    ingest_columns: Mapping[str, str]
+
+
+class Writer:
+    """One session that makes transactions of random length until its rows are written."""
+
+    def __init__(self, url: str, source: Source, rows: int, seed: int, numbers: Iterator[int]):
+        self._url = url
+        self._source = source
+        self._rows = rows
+        self._random = Random(seed)
+        self._numbers = numbers
+        self._skew = timedelta(seconds=self._random.uniform(-SKEW_SECONDS, SKEW_SECONDS))
+        self.committed: list[tuple[Change, int]] = []
+
+    def run(self) -> None:
+        options = f"-c search_path={self._source.schema},public -c TimeZone=UTC"
+        with psycopg.connect(self._url, options=options, application_name="writer") as session:
+            while len(self.committed) < self._rows:
+                written = self._transaction(session)
+                if self._random.random() < 0.05:
+                    session.rollback()
+                else:
+                    session.commit()
+                    self.committed += written
+
+    def _transaction(self, session: psycopg.Connection[Any]) -> list[tuple[Change, int]]:
+        session.execute("select 1")
+        written: list[tuple[Change, int]] = []
+        for _ in range(self._random.randrange(1, 4)):
+            self._pause()
+            batch: list[tuple[Change, int]] = []
+            with session.transaction():
+                batch += self._batch(session)
+                if self._random.random() < 0.1:
+                    raise psycopg.Rollback  # to the savepoint
+                written += batch
+        self._pause()
+        return written
+
+    def _pause(self) -> None:
+        # Mostly none; sometimes as long as a slow request, rarely longer than any overlap.
+        draw = self._random.random()
+        if draw < 0.2:
+            time.sleep(self._random.uniform(0, 0.1))
+        elif draw < 0.22:
+            time.sleep(self._random.uniform(1, 3))
+
+    def _batch(self, session: psycopg.Connection[Any]) -> list[tuple[Change, int]]:
+        change = self._random.choice(self._source.changes)
+        numbers = [next(self._numbers) for _ in range(self._random.randrange(1, BATCH))]
+        session.execute(
+            change.statement,
+            {
+                "ids": [f"{change.prefix}{number}" for number in numbers],
+                "stamp": datetime.now(UTC).replace(tzinfo=None) + self._skew,
+            },
+        )
+        return [(change, number) for number in numbers]
+
+
+class Writers:
+    """Several writers at once, in threads; iterate to do something while they write."""
+
+    def __init__(self, url: str, source: Source, rows: int, seed: int, threads: int = 8) -> None:
+        numbers = count(1)  # next() of it is atomic
+        self._writers = [
+            Writer(url, source, rows // threads + 1, seed + n, numbers) for n in range(threads)
+        ]
+
+    def while_they_write(self) -> Iterator[None]:
+        """Yields until all have finished; raises what a writer raised."""
+        with ThreadPoolExecutor(len(self._writers)) as pool:
+            running = [pool.submit(writer.run) for writer in self._writers]
+            while not all(future.done() for future in running):
+                yield
+            for future in running:
+                future.result()
+
+    @property
+    def committed(self) -> list[tuple[Change, int]]:
+        return [written for writer in self._writers for written in writer.committed]
+
+
+def _prepare_outreach(connection: psycopg.Connection[Any], rows: int) -> None:
+    for tenant in ("acme", "bolt"):
+        connection.execute("insert into tenants (id, name) values (%s, 'A tenant')", [tenant])
+        connection.execute(
+            "insert into leads (id, name, url, tenant_id) values (%s, 'A lead', 'x', %s)",
+            [tenant, tenant],
+        )
+        connection.execute(
+            "insert into lead_point_of_contacts (id, lead_id, name) values (%s, %s, 'A contact')",
+            [tenant, tenant],
+        )
+        connection.execute(
+            "insert into contact_campaigns (id, tenant_id, lead_id, contact_id, channel, plan_json,"
+            " plan_hash) values (%s, %s, %s, %s, 'email', '{}', '0')",
+            [tenant, tenant, tenant, tenant],
+        )
+    connection.execute(
+        "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel, dedupe_key,"
+        " state, sent_at, created_at, updated_at)"
+        " select prefix || n, tenant, tenant, tenant, 'email', prefix || n, 'sent',"
+        " '2026-03-01', '2026-03-01', '2026-03-01'"
+        " from unnest(array['open', 'click', 'settled']) as prefix, generate_series(1, %s) as n,"
+        " lateral (select case when n %% 3 = 0 then 'bolt' else 'acme' end) as of (tenant)",
+        [rows],
+    )
+    connection.execute("analyze outbound_messages")
+
+
+_EVENTS: LiteralString = (
+    "insert into message_events (id, tenant_id, message_id, type, event_at, sg_event_id)"
+    " select 'event_' || messages.id, messages.tenant_id, messages.id, {}, date_trunc('second', now()),"
+    " messages.id from outbound_messages as messages where messages.id = any(%(ids)s)"
+)
+
+OUTREACH = Source(
+    family="outreach",
+    schema="dripiq_app",
+    prepare=_prepare_outreach,
+    changes=(
+        Change(
+            "outbound_messages",
+            "sent",
+            "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel,"
+            " dedupe_key, state, sent_at, created_at, updated_at)"
+            " select id, 'acme', 'acme', 'acme', 'email', id, 'sent', %(stamp)s::timestamp,"
+            " %(stamp)s::timestamp, %(stamp)s::timestamp from unnest(%(ids)s::text[]) as id",
+        ),
+        Change("message_events", "open", _EVENTS.format("'open'")),
+        Change("message_events", "click", _EVENTS.format("'click'")),
+        Change(
+            "outbound_messages",
+            "settled",
+            "update outbound_messages set state = 'failed', error_at = %(stamp)s::timestamp,"
+            " updated_at = %(stamp)s::timestamp where id = any(%(ids)s)",
+        ),
+        Change(
+            "inbound_messages",
+            "reply",
+            "insert into inbound_messages (id, tenant_id, channel, received_at, updated_at)"
+            " select id, 'bolt', 'email', %(stamp)s::timestamp, %(stamp)s::timestamp"
+            " from unnest(%(ids)s::text[]) as id",
+            subject="inbound/{}",
+        ),
+    ),
+    ingest_columns={
+        "outbound_messages": "updated_at",
+        "message_events": "created_at",
+        "inbound_messages": "updated_at",
+    },
+)
+
+
+def _prepare_support(connection: psycopg.Connection[Any], rows: int) -> None:
+    connection.execute(
+        "insert into accounts (id, name, settings, created_at, updated_at)"
+        " values (1, 'An account', '{\"reporting_timezone\": \"Asia/Kolkata\"}', now(), now())"
+    )
+    connection.execute(
+        "insert into conversations (id, account_id, inbox_id, display_id, status, created_at,"
+        " updated_at) select start + n, 1, 1, start + n, 0, '2026-03-01', '2026-03-01'"
+        " from unnest(array[1000000, 2000000, 3000000]) as start, generate_series(1, %s) as n",
+        [rows],
+    )
+    connection.execute("analyze conversations")
+
+
+SUPPORT = Source(
+    family="support",
+    schema="public",
+    prepare=_prepare_support,
+    changes=(
+        Change(
+            "conversations",
+            "",
+            "insert into conversations (id, account_id, inbox_id, display_id, status, created_at,"
+            " updated_at) select id, 1, 1, id, 0, %(stamp)s::timestamp, %(stamp)s::timestamp"
+            " from unnest(%(ids)s::integer[]) as id",
+        ),
+        Change(
+            "conversations",
+            "3000000+",
+            "update conversations set team_id = 7, updated_at = %(stamp)s::timestamp"
+            " where id = any(%(ids)s::integer[])",
+        ),
+    ),
+    ingest_columns={},
+)
