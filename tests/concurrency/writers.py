@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -22,33 +22,46 @@ SKEW_SECONDS = 0.4
 
 @dataclass(frozen=True)
 class Change:
-    """One way to change a source table: a statement over ids, stamped by the writer's clock."""
+    """One way to change a source table: a statement over ids, stamped by the writer's clock.
+
+    ``silent``: neither a new row nor a new ingest time tells of it.
+    """
 
     table: str
-    prefix: str
     statement: LiteralString
+    prefix: str = ""
+    offset: int = 0
     subject: str = "{}"
+    silent: bool = False
+
+    def row_id(self, number: int) -> str:
+        return f"{self.prefix}{self.offset + number}"
 
     def subject_of(self, number: int) -> str:
-        return self.subject.format(f"{self.prefix}{number}")
+        return self.subject.format(self.row_id(number))
 
 
 @dataclass(frozen=True)
 class Source:
-    """How a family's source is written to; ``prepare`` makes rows that changes refer to."""
+    """How a family's source is written to; ``prepare`` makes so many rows for each change."""
 
     family: str
     schema: str
     prepare: Callable[[psycopg.Connection[Any], int], None]
     changes: Sequence[Change]
-    # Ingest columns by table, for the rules that ours is compared with.
     ingest_columns: Mapping[str, str]
+
+    def watched_by_ingest_time(self) -> Source:
+        """The same without what no ingest time tells of."""
+        return replace(self, changes=[change for change in self.changes if not change.silent])
 
 
 class Writer:
     """One session that makes transactions of random length until its rows are written."""
 
-    def __init__(self, url: str, source: Source, rows: int, seed: int, numbers: Iterator[int]):
+    def __init__(
+        self, url: str, source: Source, rows: int, seed: int, numbers: Mapping[Change, Iterator[int]]
+    ) -> None:
         self._url = url
         self._source = source
         self._rows = rows
@@ -92,11 +105,11 @@ class Writer:
 
     def _batch(self, session: psycopg.Connection[Any]) -> list[tuple[Change, int]]:
         change = self._random.choice(self._source.changes)
-        numbers = [next(self._numbers) for _ in range(self._random.randrange(1, BATCH))]
+        numbers = [next(self._numbers[change]) for _ in range(self._random.randrange(1, BATCH))]
         session.execute(
             change.statement,
             {
-                "ids": [f"{change.prefix}{number}" for number in numbers],
+                "ids": [change.row_id(number) for number in numbers],
                 "stamp": datetime.now(UTC).replace(tzinfo=None) + self._skew,
             },
         )
@@ -107,7 +120,8 @@ class Writers:
     """Several writers at once, in threads; iterate to do something while they write."""
 
     def __init__(self, url: str, source: Source, rows: int, seed: int, threads: int = 8) -> None:
-        numbers = count(1)  # next() of it is atomic
+        # next() of a count is atomic
+        numbers = {change: count(1) for change in source.changes}
         self._writers = [
             Writer(url, source, rows // threads + 1, seed + n, numbers) for n in range(threads)
         ]
@@ -147,18 +161,32 @@ def _prepare_outreach(connection: psycopg.Connection[Any], rows: int) -> None:
         " state, sent_at, created_at, updated_at)"
         " select prefix || n, tenant, tenant, tenant, 'email', prefix || n, 'sent',"
         " '2026-03-01', '2026-03-01', '2026-03-01'"
-        " from unnest(array['open', 'click', 'settled']) as prefix, generate_series(1, %s) as n,"
+        " from unnest(array['open', 'click', 'settled', 'renamed', 'gone']) as prefix, generate_series(1, %s) as n,"
         " lateral (select case when n %% 3 = 0 then 'bolt' else 'acme' end) as of (tenant)",
         [rows],
     )
+    # No table is empty: a first load notes tenants, not rows.
+    connection.execute(
+        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
+        " select 'first', tenant_id, id, 'delivered', '2026-03-01', '2026-03-01'"
+        " from outbound_messages limit 1"
+    )
+    connection.execute(
+        "insert into inbound_messages (id, tenant_id, channel, received_at, updated_at)"
+        " values ('first', 'acme', 'email', '2026-03-01', '2026-03-01')"
+    )
+    # The indexes that `rollups doctor` asks for.
+    connection.execute("create index on message_events (message_id)")
+    connection.execute("create index on message_events (created_at)")
+    connection.execute("create index on outbound_messages (updated_at)")
     connection.execute("analyze outbound_messages")
 
 
-_EVENTS: LiteralString = (
-    "insert into message_events (id, tenant_id, message_id, type, event_at, sg_event_id)"
-    " select 'event_' || messages.id, messages.tenant_id, messages.id, {}, date_trunc('second', now()),"
-    " messages.id from outbound_messages as messages where messages.id = any(%(ids)s)"
-)
+_EVENT: LiteralString = """
+    insert into message_events (id, tenant_id, message_id, type, event_at, sg_event_id)
+    select 'event_' || id, tenant_id, id, substring(id from '[a-z]+'), date_trunc('second', now()), id
+    from outbound_messages where id = any(%(ids)s)
+"""
 
 OUTREACH = Source(
     family="outreach",
@@ -167,27 +195,50 @@ OUTREACH = Source(
     changes=(
         Change(
             "outbound_messages",
-            "sent",
-            "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel,"
-            " dedupe_key, state, sent_at, created_at, updated_at)"
-            " select id, 'acme', 'acme', 'acme', 'email', id, 'sent', %(stamp)s::timestamp,"
-            " %(stamp)s::timestamp, %(stamp)s::timestamp from unnest(%(ids)s::text[]) as id",
+            """
+            insert into outbound_messages (
+                id, tenant_id, campaign_id, contact_id, channel, dedupe_key, state, sent_at,
+                created_at, updated_at
+            )
+            select
+                id, 'acme', 'acme', 'acme', 'email', id, 'sent', %(stamp)s::timestamp,
+                %(stamp)s::timestamp, %(stamp)s::timestamp
+            from unnest(%(ids)s::text[]) as id
+            """,
+            prefix="sent",
         ),
-        Change("message_events", "open", _EVENTS.format("'open'")),
-        Change("message_events", "click", _EVENTS.format("'click'")),
+        Change("message_events", _EVENT, prefix="open"),
+        Change("message_events", _EVENT, prefix="click"),
         Change(
             "outbound_messages",
-            "settled",
-            "update outbound_messages set state = 'failed', error_at = %(stamp)s::timestamp,"
-            " updated_at = %(stamp)s::timestamp where id = any(%(ids)s)",
+            """
+            update outbound_messages
+            set state = 'failed', error_at = %(stamp)s::timestamp, updated_at = %(stamp)s::timestamp
+            where id = any(%(ids)s)
+            """,
+            prefix="settled",
         ),
         Change(
             "inbound_messages",
-            "reply",
-            "insert into inbound_messages (id, tenant_id, channel, received_at, updated_at)"
-            " select id, 'bolt', 'email', %(stamp)s::timestamp, %(stamp)s::timestamp"
-            " from unnest(%(ids)s::text[]) as id",
+            """
+            insert into inbound_messages (id, tenant_id, channel, received_at, updated_at)
+            select id, 'bolt', 'email', %(stamp)s::timestamp, %(stamp)s::timestamp
+            from unnest(%(ids)s::text[]) as id
+            """,
+            prefix="reply",
             subject="inbound/{}",
+        ),
+        Change(
+            "outbound_messages",
+            "update outbound_messages set channel = 'sms' where id = any(%(ids)s)",
+            prefix="renamed",
+            silent=True,
+        ),
+        Change(
+            "outbound_messages",
+            "delete from outbound_messages where id = any(%(ids)s)",
+            prefix="gone",
+            silent=True,
         ),
     ),
     ingest_columns={
@@ -206,8 +257,17 @@ def _prepare_support(connection: psycopg.Connection[Any], rows: int) -> None:
     connection.execute(
         "insert into conversations (id, account_id, inbox_id, display_id, status, created_at,"
         " updated_at) select start + n, 1, 1, start + n, 0, '2026-03-01', '2026-03-01'"
-        " from unnest(array[1000000, 2000000, 3000000]) as start, generate_series(1, %s) as n",
+        " from generate_series(1000000, 5000000, 1000000) as start, generate_series(1, %s) as n",
         [rows],
+    )
+    # No table is empty: a first load notes accounts, not rows.
+    connection.execute(
+        "insert into reporting_events (id, account_id, name, created_at, updated_at)"
+        " values (1, 1, 'conversation_resolved', '2026-03-01', '2026-03-01')"
+    )
+    connection.execute(
+        "insert into messages (id, account_id, inbox_id, conversation_id, message_type, created_at,"
+        " updated_at) values (1, 1, 1, 1, 1, '2026-03-01', '2026-03-01')"
     )
     connection.execute("analyze conversations")
 
@@ -219,17 +279,60 @@ SUPPORT = Source(
     changes=(
         Change(
             "conversations",
-            "",
-            "insert into conversations (id, account_id, inbox_id, display_id, status, created_at,"
-            " updated_at) select id, 1, 1, id, 0, %(stamp)s::timestamp, %(stamp)s::timestamp"
-            " from unnest(%(ids)s::integer[]) as id",
+            """
+            insert into conversations (
+                id, account_id, inbox_id, display_id, status, created_at, updated_at
+            )
+            select id::int, 1, 1, id::int, 0, %(stamp)s::timestamp, %(stamp)s::timestamp
+            from unnest(%(ids)s::text[]) as id
+            """,
+        ),
+        Change(
+            "reporting_events",
+            """
+            insert into reporting_events (
+                id, account_id, name, value, conversation_id, created_at, updated_at
+            )
+            select id::int, 1, 'conversation_resolved', 5, id::int, now(), now()
+            from unnest(%(ids)s::text[]) as id
+            """,
+            offset=1_000_000,
+        ),
+        Change(
+            "messages",
+            """
+            insert into messages (
+                id, account_id, inbox_id, conversation_id, message_type, created_at, updated_at
+            )
+            select id::int, 1, 1, id::int, 1, %(stamp)s::timestamp, %(stamp)s::timestamp
+            from unnest(%(ids)s::text[]) as id
+            """,
+            offset=2_000_000,
         ),
         Change(
             "conversations",
-            "3000000+",
-            "update conversations set team_id = 7, updated_at = %(stamp)s::timestamp"
-            " where id = any(%(ids)s::integer[])",
+            """
+            update conversations set team_id = 7, updated_at = %(stamp)s::timestamp
+            where id = any(%(ids)s::text[]::int[])
+            """,
+            offset=3_000_000,
+        ),
+        Change(
+            "conversations",
+            "update conversations set team_id = 7 where id = any(%(ids)s::text[]::int[])",
+            offset=4_000_000,
+            silent=True,
+        ),
+        Change(
+            "conversations",
+            "delete from conversations where id = any(%(ids)s::text[]::int[])",
+            offset=5_000_000,
+            silent=True,
         ),
     ),
-    ingest_columns={},
+    ingest_columns={
+        "conversations": "updated_at",
+        "reporting_events": "updated_at",
+        "messages": "updated_at",
+    },
 )
