@@ -65,7 +65,7 @@ def take_pending(warehouse: Warehouse, family: str) -> set[str]:
     ("source", "mode", "rows"),
     [
         (OUTREACH, "watermark", 100_000),
-        (OUTREACH, "triggers", 50_000),
+        (OUTREACH, "triggers", 30_000),
         (SUPPORT, "watermark", 10_000),
         (SUPPORT, "triggers", 10_000),
     ],
@@ -121,6 +121,39 @@ def test_no_change_is_missed_while_others_write(
         assert captures >= 5
         assert missed[0] > missed[1] > 0
         assert noted == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "mode"),
+    [
+        (OUTREACH, "watermark"),
+        (OUTREACH, "triggers"),
+        (SUPPORT, "watermark"),
+        (SUPPORT, "triggers"),
+    ],
+    ids=["outreach-watermark", "outreach-triggers", "support-watermark", "support-triggers"],
+)
+def test_refreshes_in_a_loop_end_at_the_recount(
+    new_outreach: Callable[[], OutreachWarehouse],
+    new_support: Callable[[], SupportWarehouse],
+    source: Source,
+    mode: str,
+) -> None:
+    make: Callable[[], Warehouse] = new_outreach if source is OUTREACH else new_support
+    with make() as warehouse:
+        source.prepare(warehouse.connection, 500)
+        set_capture(warehouse, mode, source.family)
+        if mode == "watermark":
+            source = source.watched_by_ingest_time()
+        refreshes = 0
+        writers = Writers(warehouse.url, source, 1000, SEED, batch=20, threads=4)
+        for _ in writers.while_they_write():
+            warehouse.refresh()
+            refreshes += 1
+        warehouse.refresh()
+        assert refreshes > 1
+        assert warehouse.differences() == []
+        assert warehouse.pending() == []
 
 
 def row_of(prefix: str, row_id: str) -> str:

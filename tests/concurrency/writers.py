@@ -16,7 +16,6 @@ from typing import Any, LiteralString
 
 import psycopg
 
-BATCH = 60
 SKEW_SECONDS = 0.4
 
 
@@ -60,11 +59,18 @@ class Writer:
     """One session that makes transactions of random length until its rows are written."""
 
     def __init__(
-        self, url: str, source: Source, rows: int, seed: int, numbers: Mapping[Change, Iterator[int]]
+        self,
+        url: str,
+        source: Source,
+        rows: int,
+        batch: int,
+        seed: int,
+        numbers: Mapping[Change, Iterator[int]],
     ) -> None:
         self._url = url
         self._source = source
         self._rows = rows
+        self._batch_size = batch
         self._random = Random(seed)
         self._numbers = numbers
         self._skew = timedelta(seconds=self._random.uniform(-SKEW_SECONDS, SKEW_SECONDS))
@@ -105,7 +111,9 @@ class Writer:
 
     def _batch(self, session: psycopg.Connection[Any]) -> list[tuple[Change, int]]:
         change = self._random.choice(self._source.changes)
-        numbers = [next(self._numbers[change]) for _ in range(self._random.randrange(1, BATCH))]
+        numbers = [
+            next(self._numbers[change]) for _ in range(self._random.randrange(1, self._batch_size))
+        ]
         session.execute(
             change.statement,
             {
@@ -119,11 +127,14 @@ class Writer:
 class Writers:
     """Several writers at once, in threads; iterate to do something while they write."""
 
-    def __init__(self, url: str, source: Source, rows: int, seed: int, threads: int = 8) -> None:
+    def __init__(
+        self, url: str, source: Source, rows: int, seed: int, batch: int = 200, threads: int = 8
+    ) -> None:
         # next() of a count is atomic
         numbers = {change: count(1) for change in source.changes}
         self._writers = [
-            Writer(url, source, rows // threads + 1, seed + n, numbers) for n in range(threads)
+            Writer(url, source, rows // threads + 1, batch, seed + n, numbers)
+            for n in range(threads)
         ]
 
     def while_they_write(self) -> Iterator[None]:
@@ -157,12 +168,18 @@ def _prepare_outreach(connection: psycopg.Connection[Any], rows: int) -> None:
             [tenant, tenant, tenant, tenant],
         )
     connection.execute(
-        "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel, dedupe_key,"
-        " state, sent_at, created_at, updated_at)"
-        " select prefix || n, tenant, tenant, tenant, 'email', prefix || n, 'sent',"
-        " '2026-03-01', '2026-03-01', '2026-03-01'"
-        " from unnest(array['open', 'click', 'settled', 'renamed', 'gone']) as prefix, generate_series(1, %s) as n,"
-        " lateral (select case when n %% 3 = 0 then 'bolt' else 'acme' end) as of (tenant)",
+        """
+        insert into outbound_messages (
+            id, tenant_id, campaign_id, contact_id, channel, dedupe_key, state, sent_at, created_at,
+            updated_at
+        )
+        select
+            prefix || n, tenant, tenant, tenant, 'email', prefix || n, 'sent', '2026-03-01',
+            '2026-03-01', '2026-03-01'
+        from unnest(array['open', 'click', 'settled', 'renamed', 'gone']) as prefix
+        cross join generate_series(1, %s) as n
+        cross join lateral (select case when n %% 3 = 0 then 'bolt' else 'acme' end) as of (tenant)
+        """,
         [rows],
     )
     # No table is empty: a first load notes tenants, not rows.
@@ -184,7 +201,8 @@ def _prepare_outreach(connection: psycopg.Connection[Any], rows: int) -> None:
 
 _EVENT: LiteralString = """
     insert into message_events (id, tenant_id, message_id, type, event_at, sg_event_id)
-    select 'event_' || id, tenant_id, id, substring(id from '[a-z]+'), date_trunc('second', now()), id
+    select
+        'event_' || id, tenant_id, id, substring(id from '[a-z]+'), date_trunc('second', now()), id
     from outbound_messages where id = any(%(ids)s)
 """
 
