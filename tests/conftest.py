@@ -34,6 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="JSON file of acceptance cases of the support family.",
     )
 
+    parser.addoption(
+        "--soak",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help="Look for rare orders and histories for about so long in each test that has many.",
+    )
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> float:
+    """Minutes to look for rare orders and histories in; 0: a few of them, for every day."""
+    return request.config.getoption("--soak")
+
 
 @pytest.fixture(scope="session")
 def shared(request: pytest.FixtureRequest) -> Path:

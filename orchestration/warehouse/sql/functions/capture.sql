@@ -2,14 +2,29 @@
 -- Bodies may name views that dbt creates afterwards.
 set check_function_bodies = off;
 
+create or replace function ops.lock_pending(p_family text) returns void
+language sql
+as $$
+    -- Who notes or strikes many pieces of work, in whatever order, does so alone: a capture, a
+    -- model, a completion. Also two captures would note the same rows and fight over the watermark.
+    select pg_advisory_xact_lock(hashtextextended('rollups pending ' || p_family, 0));
+$$;
+comment on function ops.lock_pending is 'Until the end of the transaction nobody else writes a family''s pending work; taken after any lock of tenants';
+
 drop function if exists ops.note_pending(text, text[], text, text[], text);
 create or replace function ops.note_pending(
     p_family text, p_tenant_ids text[], p_grain text, p_keys text[], p_reason text,
     p_since timestamptz default now()
 ) returns bigint
-language sql
+language plpgsql
 as $$
-    -- p_since: from when on the rollups may lack it; work noted again keeps its first time.
+-- p_since: from when on the rollups may lack it; work noted again keeps its first time.
+declare
+    pieces bigint;
+begin
+    if cardinality(p_tenant_ids) > 0 then
+        perform ops.lock_pending(p_family);
+    end if;
     with noted as (
         insert into ops.pending (family, tenant_id, grain, key, reason, noted_at)
         select distinct p_family, work.tenant_id, p_grain, work.key, p_reason, p_since
@@ -21,7 +36,9 @@ as $$
             seq = excluded.seq
         returning 1
     )
-    select count(*) from noted
+    select count(*) into pieces from noted;
+    return pieces;
+end
 $$;
 
 drop function if exists ops.safe_horizon();
@@ -91,8 +108,7 @@ begin
     if by_triggers then
         perform ops.require_triggers(p_family);
     end if;
-    -- One capture at a time: two would note the same rows and fight over the watermark.
-    perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
+    perform ops.lock_pending(p_family);
     select ops.safe_horizon(min(captured_at)) into noted_before from ops.watermark where family = p_family;
     noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
         + ops.take_change_queue(p_family);
