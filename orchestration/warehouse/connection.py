@@ -21,6 +21,9 @@ MINIMUM_SERVER_VERSION = 150000
 # A backfill sorts whole days; at the server's usual 4 MB each sort goes to disk.
 REFRESH_WORK_MEM = "64MB"
 
+# What change capture relies on, whatever the role's default: a statement sees what was committed.
+_READ_COMMITTED = r"-c default_transaction_isolation=read\ committed"
+
 # libpq's variables that a URL may leave to the environment; a URL of ours sets or clears them all.
 _LIBPQ_VARIABLES = {
     "host": "PGHOST",
@@ -59,7 +62,7 @@ def connect(
     Raises ``DatabaseError`` with one line for a server that is down, a wrong password, a missing
     database or a server older than PostgreSQL 15.
     """
-    options = "-c TimeZone=UTC -c client_min_messages=warning"
+    options = f"-c TimeZone=UTC -c client_min_messages=warning {_READ_COMMITTED}"
     try:
         network: dict[str, Any] = network_limits(url, limits)
         connection = psycopg.connect(
@@ -160,8 +163,8 @@ def _network_parameters(seconds: int) -> dict[str, int]:
 def refresh_environment(settings: Settings, url: str, refresh_id: UUID) -> Iterator[None]:
     """``os.environ`` for libpq inside the block: this database, and sessions of this refresh."""
     options = (
-        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC -c work_mem={REFRESH_WORK_MEM}"
-        f" {session_limits(settings)}"
+        f"-c rollups.refresh_id={refresh_id} -c TimeZone=UTC {_READ_COMMITTED}"
+        f" -c work_mem={REFRESH_WORK_MEM} {session_limits(settings)}"
     )
     changes = libpq_environment(url) | network_environment(settings)
     changes |= {

@@ -56,6 +56,7 @@ class _Server:
     server_time: datetime
     foreign_schemas: list[str] | None
     oldest_transaction_seconds: float | None
+    oldest_prepared_seconds: float | None
 
 
 class _Index(NamedTuple):
@@ -245,6 +246,17 @@ def _sessions(server: _Server, settings: Settings) -> list[Check]:
                 "end it (pg_stat_activity): rollups are complete only up to its start",
             )
         )
+    prepared = server.oldest_prepared_seconds
+    if prepared is not None and prepared > max(overlap, 900):
+        checks.append(
+            Check(
+                "WARN",
+                "prepared transaction",
+                f"one waits since {prepared / 60:.0f} minutes",
+                "commit or roll it back (pg_prepared_xacts):"
+                " until then every refresh reads all again that came in since",
+            )
+        )
     return checks
 
 
@@ -266,7 +278,7 @@ def _source_habits(connection: psycopg.Connection, settings: Settings, family: s
         if is_indexed:
             checks.append(Check("OK", name, "there is one"))
             continue
-        cost = f"{_bytes(size)}, about {row_count:,} rows"
+        cost = _bytes(size) + (f", about {row_count:,} rows" if row_count else "")
         seconds = size / READ_BYTES_PER_SECOND
         if seconds >= 1:
             cost += f", {seconds:,.0f} s or more"

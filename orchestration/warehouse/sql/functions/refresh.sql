@@ -132,6 +132,22 @@ end
 $$;
 comment on function ops.claim_partitions is 'Notes pairs of tenant and date as pending and claims just them';
 
+create or replace function ops.lock_writes(p_refresh_id uuid, p_family text) returns void
+language plpgsql
+as $$
+begin
+    -- Until the end of the transaction, in a fixed order: nobody else writes these tenants.
+    perform pg_advisory_xact_lock(key)
+    from (
+        select hashtextextended('rollups write ' || family || ' ' || tenant_id, 0) as key
+        from ops.refresh_scope
+        where refresh_id = p_refresh_id and family = p_family
+        order by 1
+        offset 0
+    ) as locks;
+end
+$$;
+
 create or replace function ops.enter_refresh(p_family text, p_default_refresh_id text) returns void
 language plpgsql
 as $$
@@ -142,14 +158,7 @@ begin
     perform ops.notice_lost_client();
     perform ops.join_refresh(p_default_refresh_id);
     perform ops.require_driver();
-    perform pg_advisory_xact_lock(key)
-    from (
-        select hashtextextended('rollups write ' || family || ' ' || tenant_id, 0) as key
-        from ops.refresh_scope
-        where refresh_id = ops.current_refresh_id() and family = p_family
-        order by 1
-        offset 0
-    ) as locks;
+    perform ops.lock_writes(ops.current_refresh_id(), p_family);
 end
 $$;
 
@@ -208,6 +217,9 @@ as $$
 declare
     partitions bigint;
 begin
+    -- A model of another refresh (dbt by itself holds no tenant) may be reading the touched keys.
+    perform ops.lock_writes(p_refresh_id, p_family);
+    perform ops.lock_pending(p_family);
     insert into ops.refresh_partition (refresh_id, family, tenant_id, date)
     select p_refresh_id, p_family, tenant_id, date
     from ops.refreshed_partitions(p_refresh_id, p_family);
