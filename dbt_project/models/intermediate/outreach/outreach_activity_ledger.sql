@@ -76,7 +76,8 @@ replies as (
         coalesce(campaign_id, '__none__') as campaign_id,
         coalesce(contact_id, '__none__') as contact_id,
         channel,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
+        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason,
+        source_hash
     from inbound_messages
 ),
 
@@ -98,7 +99,8 @@ activities as (
         is_first_engagement,
         is_machine,
         is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash
     from events
 
     union all
@@ -120,7 +122,8 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        is_trackable
+        is_trackable,
+        source_hash
     from sendings
 
     union all
@@ -142,7 +145,8 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash
     from replies
 )
 
@@ -154,13 +158,9 @@ select
     activities.reason,
     activities.kind,
     activities.occurred_at,
-    -- a time that cannot be is filed under the day it came in
     (
-        case
-            when activities.reason in ('before_min_event_date', 'too_far_in_future')
-                then activities.ingested_at
-            else activities.occurred_at
-        end at time zone tenants.timezone
+        {{ outreach_filed_at('activities.reason', 'activities.occurred_at', 'activities.ingested_at') }}
+        at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
     activities.campaign_id,
@@ -172,7 +172,8 @@ select
     activities.is_machine,
     activities.is_block,
     activities.is_trackable,
-    activities.ingested_at
+    activities.ingested_at,
+    activities.source_hash
 from activities
 inner join tenants
     on activities.tenant_id = tenants.tenant_id
