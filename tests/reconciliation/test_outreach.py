@@ -6,162 +6,192 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from orchestration.warehouse.reconciliation import Reconciliation, reconcile
 from tests.outreach.warehouse import OutreachWarehouse
+from tests.reconciliation.asking import (
+    check,
+    found,
+    marked,
+    require_healed,
+    require_marked_exactly,
+)
 
 NOON = datetime(2026, 3, 3, 12, 0)
-DAY = NOON.date()
-LONG_AGO = datetime(2026, 1, 1)
-ANN, BOB = "acme_ann", "acme_bob"
 
 
 def day(number: int) -> date:
-    """The day so many days after the messages'."""
-    return DAY + timedelta(days=number)
+    """The day so many days after the first message."""
+    return NOON.date() + timedelta(days=number)
 
 
-def check(warehouse: OutreachWarehouse, **question: object) -> Reconciliation:
-    return reconcile(warehouse.settings, warehouse.url, "outreach", **question)  # pyright: ignore
-
-
-def found(reconciliation: Reconciliation) -> set[tuple[str, date, str, str]]:
-    return {(each.tenant_id, each.date, each.part, each.kind) for each in reconciliation.drift}
-
-
-def heal(warehouse: OutreachWarehouse) -> None:
-    """Refresh until nothing is pending: what lies on further dates comes second."""
-    for _ in range(3):
-        if not warehouse.pending():
-            break
-        warehouse.refresh()
-    assert warehouse.pending() == []
-    assert warehouse.differences() == []
-    assert found(check(warehouse)) == set()
-
-
-@pytest.fixture
-def filled(outreach: OutreachWarehouse) -> OutreachWarehouse:
-    """Two tenants; messages of ann and bob on five days, delivered, opened, one unsubscribed."""
-    for tenant in ("acme", "bolt"):
-        outreach.add_tenant(tenant)
-        for person in ("ann", "bob"):
-            contact = f"{tenant}_{person}"
-            outreach.add_contact(tenant, contact, f"{person}@{tenant}.example")
-            for n in range(5):
-                at, message = NOON + timedelta(days=n), f"{contact}_{n}"
-                outreach.add_message(tenant, contact, message, at)
-                outreach.add_event(tenant, message, f"{message}_d", "delivered", at)
-                opened = at + timedelta(hours=30)
-                outreach.add_event(tenant, message, f"{message}_o", "open", opened)
-                clicked = at + timedelta(hours=31)
-                outreach.add_event(
-                    tenant, message, f"{message}_c", "click", clicked, data={"url": "/a"}
+def fill(warehouse: OutreachWarehouse, tenant: str, zone: str = "UTC") -> None:
+    """Messages of ann and bob on five days, delivered, opened and clicked; both opt out."""
+    warehouse.add_tenant(tenant, zone)
+    for person in ("ann", "bob"):
+        contact = f"{tenant}_{person}"
+        warehouse.add_contact(tenant, contact, f"{person}@{tenant}.example")
+        for number in range(5):
+            at, message = NOON + timedelta(days=number), f"{contact}_{number}"
+            warehouse.add_message(tenant, contact, message, at)
+            warehouse.add_event(tenant, message, f"{message}_d", "delivered", at)
+            for kind, hours in (("open", 30), ("click", 31)):
+                later = at + timedelta(hours=hours)
+                warehouse.add_event(
+                    tenant, message, f"{message}_{kind}", kind, later, data={"url": "/a"}
                 )
-            outreach.insert(
+        for number in (0, 4):
+            at = NOON + timedelta(days=number)
+            warehouse.insert(
                 "campaign_transitions",
-                id=f"{contact}_t", tenant_id=tenant, campaign_id=f"campaign_{contact}",
-                to_status="active", occurred_at=NOON, created_at=NOON, updated_at=NOON,
+                id=f"{contact}_t{number}", tenant_id=tenant, campaign_id=f"campaign_{contact}",
+                to_status="active", occurred_at=at, created_at=at, updated_at=at,
             )  # fmt: skip
-        outreach.add_event(tenant, f"{tenant}_ann_1", f"{tenant}_u", "unsubscribe", NOON + timedelta(days=1, hours=2))
-        outreach.insert(
-            "contact_unsubscribes",
-            id=f"{tenant}_l", tenant_id=tenant, channel="email",
-            channel_value=f"bob@{tenant}.example", unsubscribed_at=NOON + timedelta(days=2),
-            created_at=NOON + timedelta(days=2), unsubscribe_source="manual",
-        )  # fmt: skip
-        outreach.insert(
+    at = NOON + timedelta(days=1, hours=2)
+    warehouse.add_event(tenant, f"{tenant}_ann_1", f"{tenant}_u", "unsubscribe", at)
+    at = NOON + timedelta(days=2)
+    warehouse.insert(
+        "contact_unsubscribes",
+        id=f"{tenant}_l", tenant_id=tenant, channel="email", unsubscribe_source="manual",
+        channel_value=f"bob@{tenant}.example", unsubscribed_at=at, created_at=at,
+    )  # fmt: skip
+    for number in (0, 3):
+        at = NOON + timedelta(days=number)
+        warehouse.insert(
             "inbound_messages",
-            id=f"{tenant}_in", tenant_id=tenant, contact_id=f"{tenant}_ann", channel="email",
-            received_at=NOON + timedelta(days=3), provider_message_id="p",
-            campaign_id=f"campaign_{tenant}_ann",
-            created_at=NOON + timedelta(days=3), updated_at=NOON + timedelta(days=3),
+            id=f"{tenant}_in{number}", tenant_id=tenant, contact_id=f"{tenant}_ann",
+            campaign_id=f"campaign_{tenant}_ann", channel="email", provider_message_id="p",
+            received_at=at, created_at=at, updated_at=at,
         )  # fmt: skip
-    outreach.refresh()
-    assert outreach.pending() == []
-    return outreach
 
 
-def test_nothing_differs_after_a_refresh(filled: OutreachWarehouse) -> None:
-    outcome = check(filled)
-    assert outcome.matches
-    assert outcome.source_rows == outcome.ledger_rows > 80
-    assert filled.pending() == []
-    assert filled.differences() == []
+MESSAGE, EVENT = "{tenant}_ann_2", "{tenant}_ann_2_open"
+MESSAGES, EVENTS = "outbound_messages", "message_events"
 
-
+# What happens to a tenant (it stands for {tenant}), and what of it is found: day, part, kind.
 DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
-    "a hard-deleted message and its events": (
-        "delete from outbound_messages where id = 'acme_ann_2'",
-        {(2, "outbound_messages", "gone"), (2, "message_events", "gone"),
-         (3, "message_events", "gone")},
+    "message_deleted": (
+        f"delete from outbound_messages where id = '{MESSAGE}'",
+        {(2, MESSAGES, "gone"), (2, EVENTS, "gone"), (3, EVENTS, "gone")},
     ),
-    "a deleted event": (
-        "delete from message_events where id = 'acme_ann_2_o'",
-        {(3, "message_events", "gone")},
+    "event_deleted": (
+        f"delete from message_events where id = '{EVENT}'",
+        {(3, EVENTS, "gone")},
     ),
-    "an event moved to another message": (
-        "update message_events set message_id = 'acme_bob_1' where id = 'acme_ann_2_o'",
-        {(3, "message_events", "changed")},
+    "event_moved_to_a_message": (
+        f"update message_events set message_id = '{{tenant}}_bob_1' where id = '{EVENT}'",
+        {(3, EVENTS, "changed")},
     ),
-    "an event moved to another tenant's message": (
-        "update message_events set message_id = 'bolt_bob_1', tenant_id = 'bolt'"
-        " where id = 'acme_ann_2_o'",
-        {(3, "message_events", "gone")},
+    "event_moved_to_a_tenant": (
+        "update message_events set message_id = 'neighbour_bob_1', tenant_id = 'neighbour'"
+        f" where id = '{EVENT}'",
+        {(3, EVENTS, "gone")},
     ),
-    "an event moved to another day": (
-        "update message_events set event_at = event_at + interval '1 day' where id = 'acme_ann_2_o'",
-        {(3, "message_events", "gone"), (4, "message_events", "missing")},
+    "event_moved_to_a_day": (
+        f"update message_events set event_at = event_at + interval '1 day' where id = '{EVENT}'",
+        {(3, EVENTS, "gone"), (4, EVENTS, "missing")},
     ),
-    "an event moved to another hour": (
-        "update message_events set event_at = event_at - interval '1 hour' where id = 'acme_ann_2_o'",
-        {(3, "message_events", "changed")},
+    "event_moved_to_an_hour": (
+        f"update message_events set event_at = event_at - interval '1 hour' where id = '{EVENT}'",
+        {(3, EVENTS, "changed")},
     ),
-    "a message moved to another campaign and contact": (
-        "update outbound_messages set campaign_id = 'campaign_acme_bob', contact_id = 'acme_bob'"
-        " where id = 'acme_ann_2'",
-        {(2, "outbound_messages", "changed"), (2, "message_events", "changed"),
-         (3, "message_events", "changed")},
+    "event_came_in_unseen": (
+        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
+        f" values ('{{tenant}}_x', '{{tenant}}', '{MESSAGE}', 'click',"
+        " '2026-03-06 01:00', '2026-03-06 01:00')",
+        {(3, EVENTS, "missing")},
     ),
-    "a message that was not sent after all": (
-        "update outbound_messages set state = 'queued', sent_at = null where id = 'acme_ann_2'",
-        {(2, "outbound_messages", "changed")},
+    "event_with_impossible_time_came_in_unseen": (
+        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
+        f" values ('{{tenant}}_x', '{{tenant}}', '{MESSAGE}', 'click',"
+        " '2030-03-06 01:00', '2026-03-06 01:00')",
+        {(3, EVENTS, "missing")},
     ),
-    "a deleted transition": (
-        "delete from campaign_transitions where id = 'acme_ann_t'",
-        {(0, "campaign_transitions", "gone")},
+    "original_of_a_copy_deleted": (
+        "delete from message_events where id = '{tenant}_original'",
+        {(3, EVENTS, "gone")},
     ),
-    "a transition to another status": (
-        "update campaign_transitions set to_status = 'paused' where id = 'acme_ann_t'",
+    "message_moved_to_a_contact": (
+        "update outbound_messages set campaign_id = 'campaign_{tenant}_bob',"
+        f" contact_id = '{{tenant}}_bob' where id = '{MESSAGE}'",
+        {(2, MESSAGES, "changed"), (2, EVENTS, "changed"), (3, EVENTS, "changed")},
+    ),
+    "message_moved_to_a_tenant": (
+        f"update outbound_messages set tenant_id = 'neighbour' where id = '{MESSAGE}'",
+        {(2, MESSAGES, "gone"), (2, EVENTS, "gone"), (3, EVENTS, "gone")},
+    ),
+    "message_not_sent_after_all": (
+        f"update outbound_messages set state = 'queued', sent_at = null where id = '{MESSAGE}'",
+        {(2, MESSAGES, "changed")},
+    ),
+    "message_moved_to_a_day": (
+        f"update outbound_messages set sent_at = sent_at - interval '1 day' where id = '{MESSAGE}'",
+        {(1, MESSAGES, "missing"), (2, MESSAGES, "gone")},
+    ),
+    "transition_deleted": (
+        "delete from campaign_transitions where id = '{tenant}_ann_t4'",
+        {(4, "campaign_transitions", "gone")},
+    ),
+    "transition_changed": (
+        "update campaign_transitions set to_status = 'paused' where id = '{tenant}_ann_t0'",
         {(0, "campaign_transitions", "changed")},
     ),
-    "a deleted reply": (
-        "delete from inbound_messages where id = 'acme_in'",
-        {(3, "inbound_messages", "pruned")},
+    "reply_deleted": (
+        "delete from inbound_messages where id = '{tenant}_in3'",
+        {(3, "inbound_messages", "gone")},
     ),
-    "a deleted unsubscription": (
-        "delete from contact_unsubscribes where id = 'acme_l'",
+    "unsubscription_deleted": (
+        "delete from contact_unsubscribes where id = '{tenant}_l'",
         {(2, "optouts", "gone")},
     ),
-    "a contact's other address": (
-        "update lead_point_of_contacts set email = 'other@acme.example' where id = 'acme_bob'",
+    "address_changed": (
+        "update lead_point_of_contacts set email = 'other' where id = '{tenant}_bob'",
         {(2, "optouts", "changed")},
     ),
-    "a row that came in unseen": (
-        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
-        " values ('x', 'acme', 'acme_ann_2', 'click', '2026-03-06 01:00', '2026-01-01')",
-        {(3, "message_events", "missing")},
+    "campaign_of_another_contact": (
+        "update contact_campaigns set contact_id = '{tenant}_ann', channel = 'sms'"
+        " where id = 'campaign_{tenant}_bob';"
+        " update contact_unsubscribes set campaign_id = 'campaign_{tenant}_bob'"
+        " where id = '{tenant}_l'",
+        {(2, "optouts", "changed")},
+    ),
+    "tenant_deleted": (
+        "delete from tenants where id = '{tenant}'",
+        {
+            *((number, MESSAGES, "gone") for number in range(5)),
+            *((number, EVENTS, "gone") for number in range(6)),
+            (0, "campaign_transitions", "gone"), (4, "campaign_transitions", "gone"),
+            (0, "inbound_messages", "gone"), (3, "inbound_messages", "gone"),
+            (1, "optouts", "gone"), (2, "optouts", "gone"),
+        },
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("drift", DRIFTS)
-def test_drift_is_found_marked_and_healed(filled: OutreachWarehouse, drift: str) -> None:
-    change, expected = DRIFTS[drift]
-    filled.connection.execute(change.encode())
-    outcome = check(filled, allow_shrink=drift == "a deleted reply")
-    wanted = {("acme", day(n), part, kind.replace("pruned", "gone")) for n, part, kind in expected}
-    assert {each for each in found(outcome) if each[0] == "acme"} == wanted
-    assert set(filled.pending()) == {
-        (tenant, "date", when.isoformat()) for tenant, when, *_ in found(outcome)
+def test_every_drift_is_found_marked_and_healed(outreach: OutreachWarehouse) -> None:
+    for tenant in (*DRIFTS, "neighbour"):
+        fill(outreach, tenant)
+    # Two reports of one click, about two messages: the first counts.
+    copied = "original_of_a_copy_deleted"
+    for number, (message, name) in enumerate([("ann_2", "original"), ("bob_1", "copy")]):
+        at = NOON + timedelta(days=3 + number)
+        outreach.add_event(
+            copied, f"{copied}_{message}", f"{copied}_{name}", "click", at,
+            sg_event_id="same", data={"url": "/c"},
+        )  # fmt: skip
+    outreach.refresh()
+    untouched = check(outreach)
+    assert found(untouched) == {}
+    assert untouched.source_rows == untouched.ledger_rows > 40 * len(DRIFTS)
+    assert outreach.pending() == []
+
+    for tenant, (change, _) in DRIFTS.items():
+        outreach.connection.execute(change.format(tenant=tenant).encode())
+    outcome = check(outreach)
+    drift = found(outcome)
+    expected = {
+        tenant: {(day(number), part, kind) for number, part, kind in parts}
+        for tenant, (_, parts) in DRIFTS.items()
     }
-    heal(filled)
+    assert {tenant: parts for tenant, parts in drift.items() if tenant != "neighbour"} == expected
+    assert {when for when, *_ in drift["neighbour"]} == {day(2), day(3)}
+    require_marked_exactly(outreach, outcome)
+    require_healed(outreach)

@@ -3,6 +3,7 @@
     unique_key=['tenant_id', 'message_id', 'activity_id'],
     subject='message',
     subject_column='message_id',
+    copy_column='copy_key',
     layer='activity',
     touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
     pre_hook="{{ enter_refresh('outreach') }}",
@@ -100,7 +101,8 @@ activities as (
         is_machine,
         is_block,
         false as is_trackable,
-        source_hash
+        source_hash,
+        copy_key
     from events
 
     union all
@@ -123,7 +125,8 @@ activities as (
         false as is_machine,
         false as is_block,
         is_trackable,
-        source_hash
+        source_hash,
+        null::bigint as copy_key
     from sendings
 
     union all
@@ -146,7 +149,8 @@ activities as (
         false as is_machine,
         false as is_block,
         false as is_trackable,
-        source_hash
+        source_hash,
+        null::bigint as copy_key
     from replies
 )
 
@@ -173,7 +177,8 @@ select
     activities.is_block,
     activities.is_trackable,
     activities.ingested_at,
-    activities.source_hash
+    activities.source_hash,
+    activities.copy_key
 from activities
 inner join tenants
     on activities.tenant_id = tenants.tenant_id
