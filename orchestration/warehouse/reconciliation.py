@@ -113,9 +113,7 @@ def _reconcile_once(connection: psycopg.Connection, question: list[object]) -> R
         connection.execute("set transaction isolation level repeatable read")
         # A sort or hash that spills costs more than the memory of one session.
         connection.execute("set local work_mem = '64MB'")
-        row = connection.execute(
-            "select ops.reconcile(%s, %s, %s, %s, %s)", question
-        ).fetchone()
+        row = connection.execute("select ops.reconcile(%s, %s, %s, %s, %s)", question).fetchone()
         assert row is not None
         return _read(connection, row[0])
 

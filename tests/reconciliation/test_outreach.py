@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-import pytest
-
 from tests.outreach.warehouse import OutreachWarehouse
 from tests.reconciliation.asking import (
     check,
     found,
-    marked,
     require_healed,
     require_marked_exactly,
 )
@@ -81,8 +78,8 @@ DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
         {(3, EVENTS, "changed")},
     ),
     "event_moved_to_a_tenant": (
-        "update message_events set message_id = 'neighbour_bob_1', tenant_id = 'neighbour'"
-        f" where id = '{EVENT}'",
+        ("update message_events set message_id = 'neighbour_bob_1', tenant_id = 'neighbour'"
+        f" where id = '{EVENT}'"),
         {(3, EVENTS, "gone")},
     ),
     "event_moved_to_a_day": (
@@ -94,15 +91,15 @@ DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
         {(3, EVENTS, "changed")},
     ),
     "event_came_in_unseen": (
-        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
+        ("insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
         f" values ('{{tenant}}_x', '{{tenant}}', '{MESSAGE}', 'click',"
-        " '2026-03-06 01:00', '2026-03-06 01:00')",
+        " '2026-03-06 01:00', '2026-03-06 01:00')"),
         {(3, EVENTS, "missing")},
     ),
     "event_with_impossible_time_came_in_unseen": (
-        "insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
+        ("insert into message_events (id, tenant_id, message_id, type, event_at, created_at)"
         f" values ('{{tenant}}_x', '{{tenant}}', '{MESSAGE}', 'click',"
-        " '2030-03-06 01:00', '2026-03-06 01:00')",
+        " '2030-03-06 01:00', '2026-03-06 01:00')"),
         {(3, EVENTS, "missing")},
     ),
     "original_of_a_copy_deleted": (
@@ -110,8 +107,8 @@ DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
         {(3, EVENTS, "gone")},
     ),
     "message_moved_to_a_contact": (
-        "update outbound_messages set campaign_id = 'campaign_{tenant}_bob',"
-        f" contact_id = '{{tenant}}_bob' where id = '{MESSAGE}'",
+        ("update outbound_messages set campaign_id = 'campaign_{tenant}_bob',"
+        f" contact_id = '{{tenant}}_bob' where id = '{MESSAGE}'"),
         {(2, MESSAGES, "changed"), (2, EVENTS, "changed"), (3, EVENTS, "changed")},
     ),
     "message_moved_to_a_tenant": (
@@ -147,10 +144,10 @@ DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
         {(2, "optouts", "changed")},
     ),
     "campaign_of_another_contact": (
-        "update contact_campaigns set contact_id = '{tenant}_ann', channel = 'sms'"
+        ("update contact_campaigns set contact_id = '{tenant}_ann', channel = 'sms'"
         " where id = 'campaign_{tenant}_bob';"
         " update contact_unsubscribes set campaign_id = 'campaign_{tenant}_bob'"
-        " where id = '{tenant}_l'",
+        " where id = '{tenant}_l'"),
         {(2, "optouts", "changed")},
     ),
     "tenant_deleted": (
