@@ -9,11 +9,7 @@
     with scoped_events as (
         select
             message_events.*,
-            case
-                when message_events.event_tenant_id <> message_events.tenant_id then 'tenant_mismatch'
-                when message_events.kind is null then 'unknown_type'
-                else {{ outreach_time_fault('message_events.occurred_at', 'message_events.ingested_at') }}
-            end as fault
+            {{ outreach_event_fault('message_events') }} as fault
         from {{ ref('outreach_message_events') }} as message_events
         inner join {{ subjects }} as subjects
             on

@@ -51,7 +51,8 @@
         case
             when kind <> 'implied_send' then {{ outreach_time_fault('occurred_at', 'ingested_at') }}
         end as reason,
-        is_trackable
+        is_trackable,
+        source_hash
     from typed
     where kind is not null and occurred_at is not null
 {%- endmacro %}

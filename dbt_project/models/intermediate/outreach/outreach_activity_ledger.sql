@@ -3,6 +3,7 @@
     unique_key=['tenant_id', 'message_id', 'activity_id'],
     subject='message',
     subject_column='message_id',
+    copy_column='copy_key',
     layer='activity',
     touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
     pre_hook="{{ enter_refresh('outreach') }}",
@@ -76,7 +77,8 @@ replies as (
         coalesce(campaign_id, '__none__') as campaign_id,
         coalesce(contact_id, '__none__') as contact_id,
         channel,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
+        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason,
+        source_hash
     from inbound_messages
 ),
 
@@ -98,7 +100,9 @@ activities as (
         is_first_engagement,
         is_machine,
         is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash,
+        copy_key
     from events
 
     union all
@@ -120,7 +124,9 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        is_trackable
+        is_trackable,
+        source_hash,
+        null::bigint as copy_key
     from sendings
 
     union all
@@ -142,7 +148,9 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash,
+        null::bigint as copy_key
     from replies
 )
 
@@ -154,13 +162,9 @@ select
     activities.reason,
     activities.kind,
     activities.occurred_at,
-    -- a time that cannot be is filed under the day it came in
     (
-        case
-            when activities.reason in ('before_min_event_date', 'too_far_in_future')
-                then activities.ingested_at
-            else activities.occurred_at
-        end at time zone tenants.timezone
+        {{ outreach_filed_at('activities.reason', 'activities.occurred_at', 'activities.ingested_at') }}
+        at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
     activities.campaign_id,
@@ -172,7 +176,9 @@ select
     activities.is_machine,
     activities.is_block,
     activities.is_trackable,
-    activities.ingested_at
+    activities.ingested_at,
+    activities.source_hash,
+    activities.copy_key
 from activities
 inner join tenants
     on activities.tenant_id = tenants.tenant_id

@@ -30,28 +30,20 @@ transitions as (
             and transitions.campaign_id = subjects.campaign_id
 ),
 
--- A retried job logs its step twice.
-numbered as (
-    select
-        transitions.*,
-        row_number() over (
-            partition by tenant_id, campaign_id, reason, occurred_at, from_status, to_status
-            order by ingested_at, transition_id collate "C"
-        ) as copy,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason_refused
-    from transitions
+kept as (
+    {{ outreach_kept_transitions('transitions') }}
 )
 
 select
-    numbered.tenant_id,
-    numbered.campaign_id,
-    numbered.transition_id,
-    numbered.from_status,
-    numbered.to_status,
-    numbered.occurred_at,
-    (numbered.occurred_at at time zone tenants.timezone)::date as date,
-    numbered.ingested_at
-from numbered
+    kept.tenant_id,
+    kept.campaign_id,
+    kept.transition_id,
+    kept.from_status,
+    kept.to_status,
+    kept.occurred_at,
+    (kept.occurred_at at time zone tenants.timezone)::date as date,
+    kept.ingested_at,
+    kept.source_hash
+from kept
 inner join tenants
-    on numbered.tenant_id = tenants.tenant_id
-where numbered.copy = 1 and numbered.reason_refused is null
+    on kept.tenant_id = tenants.tenant_id

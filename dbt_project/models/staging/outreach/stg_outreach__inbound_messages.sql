@@ -24,5 +24,10 @@ select
     {{ to_utc('received_at') }} as occurred_at,
     received_at as occurred_watermark,
     {{ to_utc('updated_at') }} as ingested_at,
-    updated_at as ingest_watermark
+    updated_at as ingest_watermark,
+
+    -- content
+    {{ row_hash([
+        'id', 'tenant_id', 'campaign_id', 'contact_id', 'channel::text', to_utc('received_at')
+    ]) }} as source_hash
 from inbound_messages

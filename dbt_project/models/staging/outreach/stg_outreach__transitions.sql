@@ -12,5 +12,11 @@ select
     -- timestamps
     {{ to_utc('occurred_at') }} as occurred_at,
     {{ to_utc('created_at') }} as ingested_at,
-    created_at as ingest_watermark
+    created_at as ingest_watermark,
+
+    -- content
+    {{ row_hash([
+        'id', 'tenant_id', 'campaign_id', 'from_status::text', 'to_status::text', 'reason',
+        to_utc('occurred_at'), to_utc('created_at')
+    ]) }} as source_hash
 from {{ source('outreach', 'campaign_transitions') }}

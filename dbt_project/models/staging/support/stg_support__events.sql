@@ -1,25 +1,35 @@
+with typed as (
+    select
+        -- ids
+        id as event_id,
+        account_id::text as tenant_id,
+        account_id,
+        conversation_id,
+        inbox_id,
+        user_id,
+
+        -- attributes
+        name::text as name,
+        -- what is no number of seconds is none
+        case when value < 'infinity' and value > '-infinity' then value end as value,
+        case
+            when value_in_business_hours < 'infinity' and value_in_business_hours > '-infinity'
+                then value_in_business_hours
+        end as value_in_business_hours,
+
+        -- timestamps
+        {{ to_utc('created_at') }} as occurred_at,
+        -- as stored, so that an index of the source serves the comparison
+        created_at as occurred_watermark,
+        {{ to_utc('updated_at') }} as ingested_at,
+        updated_at as ingest_watermark
+    from {{ source('support', 'reporting_events') }}
+)
+
 select
-    -- ids
-    id as event_id,
-    account_id::text as tenant_id,
-    account_id,
-    conversation_id,
-    inbox_id,
-    user_id,
-
-    -- attributes
-    name::text as name,
-    -- what is no number of seconds is none
-    case when value < 'infinity' and value > '-infinity' then value end as value,
-    case
-        when value_in_business_hours < 'infinity' and value_in_business_hours > '-infinity'
-            then value_in_business_hours
-    end as value_in_business_hours,
-
-    -- timestamps
-    {{ to_utc('created_at') }} as occurred_at,
-    -- as stored, so that an index of the source serves the comparison
-    created_at as occurred_watermark,
-    {{ to_utc('updated_at') }} as ingested_at,
-    updated_at as ingest_watermark
-from {{ source('support', 'reporting_events') }}
+    *,
+    {{ row_hash([
+        'event_id', 'account_id', 'conversation_id', 'inbox_id', 'user_id', 'name', 'value',
+        'value_in_business_hours', 'occurred_at'
+    ]) }} as source_hash
+from typed
