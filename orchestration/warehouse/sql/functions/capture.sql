@@ -85,6 +85,21 @@ comment on function ops.safe_horizon is 'Time before which no transaction that m
 
 create or replace function ops.capture(p_family text) returns bigint
 language plpgsql
+as $$
+begin
+    -- The horizon has to be older than what is read.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'ops.capture in a % transaction would read the source as of its start',
+            current_setting('transaction_isolation')
+            using hint = 'set default_transaction_isolation = ''read committed'' for this role';
+    end if;
+    return ops.look_for_changes(p_family);
+end
+$$;
+comment on function ops.capture is 'Notes as pending what was ingested since the last capture; returns how many pieces of work';
+
+create or replace function ops.look_for_changes(p_family text) returns bigint
+language plpgsql
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
@@ -100,11 +115,6 @@ declare
     noted bigint := 0;
     noted_now bigint;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'ops.capture in a % transaction would read the source as of its start',
-            current_setting('transaction_isolation')
-            using hint = 'set default_transaction_isolation = ''read committed'' for this role';
-    end if;
     if by_triggers then
         perform ops.require_triggers(p_family);
     end if;
@@ -200,7 +210,7 @@ begin
     return noted;
 end
 $$;
-comment on function ops.capture is 'Notes as pending what was ingested since the last capture; returns how many pieces of work';
+comment on function ops.look_for_changes is 'The work of a capture; by itself only in a transaction that takes it back';
 
 create or replace function ops.note_changed_zones(p_family text) returns bigint
 language sql

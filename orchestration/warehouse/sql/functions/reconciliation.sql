@@ -11,7 +11,7 @@ begin
     -- What is pending, and what capture would note now. The capture is taken back: whoever
     -- refreshes next does it, and need not wait for us until then.
     begin
-        perform ops.capture(p_family);
+        perform ops.look_for_changes(p_family);
         select array_agg(pending) into work from ops.pending where pending.family = p_family;
         raise exception 'taken back' using errcode = 'RB000';
     exception when sqlstate 'RB000' then
