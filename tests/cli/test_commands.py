@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 from orchestration.settings import PROJECT_ROOT
 from tests.cli.conftest import TENANTS, Rollups, fingerprint, query
@@ -182,3 +183,34 @@ def test_a_person_who_says_no_is_obeyed(shared_rollups: Rollups) -> None:
     assert ended.stderr.splitlines()[-1].endswith("rollups: nothing was done")
     assert ended.returncode == 1
     assert fingerprint(shared_rollups.url) == before
+
+
+def test_reconcile_finds_deleted_rows_and_repairs_them(rollups: Rollups) -> None:
+    sound = rollups.json("reconcile", *OUTREACH)
+    assert (sound["matches"], sound["refreshes"]) == (True, [])
+    gone = query(
+        rollups.url,
+        "delete from dripiq_app.message_events where id = 'birch_4_d' returning date(event_at)",
+    )[0][0]
+    found = rollups.json("reconcile", *OUTREACH, "--no-refresh", code=1)
+    assert found["reconciliation"]["drift"] == [
+        {
+            "tenant_id": "birch", "date": gone.isoformat(), "part": "message_events",
+            "kind": "gone", "source_rows": ANY, "ledger_rows": ANY,
+        }
+    ]  # fmt: skip
+    assert rollups.json("reconcile", *OUTREACH, "--tenant", "acme")["matches"] is True
+    text = rollups("reconcile", *OUTREACH)
+    # Already pending, so no news; a refresh of its own does it.
+    assert text.returncode == 0
+    assert "0 of" in text.stdout
+    rollups.json("refresh")
+    query(rollups.url, "delete from dripiq_app.message_events where id = 'birch_7_d'")
+    text = rollups("reconcile", *OUTREACH)
+    assert text.returncode == 1
+    assert "message_events" in text.stdout
+    assert rollups.json("verify", *OUTREACH)["matches"] is True
+    assert rollups.json("reconcile", *OUTREACH)["matches"] is True
+    reversed_dates = rollups("reconcile", *OUTREACH, "--from", "2026-03-02", "--to", "2026-03-01")
+    assert reversed_dates.returncode == 2
+    assert "swap them" in reversed_dates.stderr

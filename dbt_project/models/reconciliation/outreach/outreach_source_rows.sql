@@ -11,14 +11,17 @@ messages as (
 message_events as (
     select
         message_events.*,
-        {{ outreach_event_fault('message_events') }} as fault
+        case
+            when coalesce(message_events.kind, '') <> 'ignored'
+                then {{ outreach_event_fault('message_events') }}
+        end as reason
     from {{ ref('outreach_message_events') }} as message_events
 ),
 
 inbound_messages as (
     select
         inbound_messages.*,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as fault
+        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
     from {{ ref('stg_outreach__inbound_messages') }} as inbound_messages
 ),
 
@@ -40,7 +43,7 @@ event_summary as (
             where ledger.kind in ('delivered', 'open', 'click', 'bounce')
         ) as first_proof_of_sending_at,
         count(*) as counted_events
-    from messages
+    from {{ ref('stg_outreach__messages') }} as messages
     inner join {{ ref('outreach_activity_ledger') }} as ledger
         on
             messages.tenant_id = ledger.tenant_id
@@ -73,9 +76,7 @@ rows_of_parts as (
         'message_events' as part,
         'message' as grain,
         message_id as key,
-        {{ outreach_filed_at(
-            "case when kind is distinct from 'ignored' then fault end", 'occurred_at', 'ingested_at'
-        ) }} as filed_at,
+        {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
         row_hash
     from message_events
 
@@ -86,7 +87,7 @@ rows_of_parts as (
         'inbound_messages' as part,
         'message' as grain,
         'inbound/' || inbound_id as key,
-        {{ outreach_filed_at('fault', 'occurred_at', 'ingested_at') }} as filed_at,
+        {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
         source_hash as row_hash
     from inbound_messages
 

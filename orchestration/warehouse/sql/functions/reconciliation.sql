@@ -23,6 +23,8 @@ $$;
 
 create or replace function ops.compare_with_source(p_family text, p_tenant_ids text[]) returns void
 language plpgsql
+-- few partitions come of many rows, which the planner cannot know: it would sort them all
+set enable_sort = off
 as $$
 begin
     -- Fills temporary table reconciled_part; rows of subjects in table set_aside stay out of it.
