@@ -166,6 +166,13 @@ DRIFTS: dict[str, tuple[str, set[tuple[int, str, str]]]] = {
 def test_every_drift_is_found_marked_and_healed(outreach: OutreachWarehouse) -> None:
     for tenant in (*DRIFTS, "neighbour"):
         fill(outreach, tenant)
+    # Capture reads again what is as new as the newest row.
+    at = NOON + timedelta(days=9)
+    outreach.insert(
+        "contact_unsubscribes",
+        id="newest", tenant_id="neighbour", channel="email", unsubscribe_source="manual",
+        channel_value="nobody@neighbour.example", unsubscribed_at=at, created_at=at,
+    )  # fmt: skip
     # Two reports of one click, about two messages: the first counts.
     copied = "original_of_a_copy_deleted"
     for number, (message, name) in enumerate([("ann_2", "original"), ("bob_1", "copy")]):
