@@ -23,7 +23,13 @@ tenants as (
 ),
 
 messages as (
-    select messages.*
+    select
+        messages.*,
+        {{ number_copies(
+            'outreach', 'outbound_messages',
+            ['messages.tenant_id', 'messages.message_id'],
+            ['messages.ingested_at', 'messages.state', 'messages.sent_at']
+        ) }} as row_copy
     from {{ ref('stg_outreach__messages') }} as messages
     inner join subjects
         on
@@ -32,7 +38,13 @@ messages as (
 ),
 
 inbound_messages as (
-    select inbound_messages.*
+    select
+        inbound_messages.*,
+        {{ number_copies(
+            'outreach', 'inbound_messages',
+            ['inbound_messages.tenant_id', 'inbound_messages.inbound_id'],
+            ['inbound_messages.ingested_at', 'inbound_messages.occurred_at']
+        ) }} as row_copy
     from {{ ref('stg_outreach__inbound_messages') }} as inbound_messages
     inner join subjects
         on
@@ -41,7 +53,7 @@ inbound_messages as (
 ),
 
 judged_events as (
-    {{ judged_message_events('subjects') }}
+    {{ judged_message_events('subjects', 'messages') }}
 ),
 
 events as (
@@ -69,14 +81,15 @@ replies as (
     select
         tenant_id,
         'inbound/' || inbound_id as message_id,
-        'inbound' as activity_id,
+        case when row_copy > 1 then 'inbound copy ' || row_copy else 'inbound' end as activity_id,
         'reply' as kind,
         occurred_at,
         ingested_at,
         coalesce(campaign_id, '__none__') as campaign_id,
         coalesce(contact_id, '__none__') as contact_id,
         channel,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
+        {{ time_fault('occurred_at', 'ingested_at') }} as reason,
+        row_copy
     from inbound_messages
 ),
 
@@ -107,8 +120,13 @@ activities as (
         tenant_id,
         message_id,
         activity_id,
-        case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason,
+        case
+            when row_copy > 1 then 'duplicate'
+            when kind = 'unsent' then 'ignored'
+            when reason is null then 'counted'
+            else 'quarantined'
+        end as verdict,
+        case when row_copy = 1 then reason end as reason,
         kind,
         occurred_at,
         ingested_at,
@@ -129,8 +147,13 @@ activities as (
         tenant_id,
         message_id,
         activity_id,
-        case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason,
+        case
+            when row_copy > 1 then 'duplicate'
+            when kind = 'unsent' then 'ignored'
+            when reason is null then 'counted'
+            else 'quarantined'
+        end as verdict,
+        case when row_copy = 1 then reason end as reason,
         kind,
         occurred_at,
         ingested_at,
@@ -153,16 +176,17 @@ select
     activities.verdict,
     activities.reason,
     activities.kind,
-    activities.occurred_at,
+    -- of a row without a time, that there is none
+    coalesce(activities.occurred_at, 'infinity') as occurred_at,
     -- a time that cannot be is filed under the day it came in
     (
         case
-            when activities.reason in ('before_min_event_date', 'too_far_in_future')
-                then activities.ingested_at
-            else activities.occurred_at
+            when activities.verdict in ('counted', 'duplicate') and isfinite(activities.occurred_at)
+                then activities.occurred_at
+            else {{ filed_at('activities.occurred_at', 'activities.ingested_at') }}
         end at time zone tenants.timezone
     )::date as date,
-    date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
+    date_trunc('hour', coalesce(activities.occurred_at, 'infinity'), tenants.timezone) as hour,
     activities.campaign_id,
     activities.contact_id,
     activities.channel,

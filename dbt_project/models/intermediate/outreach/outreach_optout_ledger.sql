@@ -84,7 +84,9 @@ row_evidence as (
         coalesce(unsubscribes.campaign_id, '__none__') as campaign_id,
         coalesce(
             campaigns.contact_id, unsubscribes.contact_id, single_contacts.contact_id, '__none__'
-        ) as contact_id
+        ) as contact_id,
+        unsubscribes.ingested_at,
+        {{ time_fault('unsubscribes.occurred_at', 'unsubscribes.ingested_at') }} as fault
     from {{ ref('stg_outreach__unsubscribes') }} as unsubscribes
     inner join subjects
         on unsubscribes.tenant_id = subjects.tenant_id
@@ -96,7 +98,6 @@ row_evidence as (
         on
             unsubscribes.tenant_id = single_contacts.tenant_id
             and unsubscribes.address = single_contacts.address
-    where {{ outreach_time_fault('unsubscribes.occurred_at', 'unsubscribes.ingested_at') }} is null
 ),
 
 evidence as (
@@ -127,6 +128,7 @@ evidence as (
         false as is_machine,
         false as is_message
     from row_evidence
+    where fault is null
 ),
 
 numbered as (
@@ -155,20 +157,72 @@ attributed as (
         partition by tenant_id, channel, address, episode
         order by is_message desc, occurred_at, evidence_id collate "C"
     )
+),
+
+-- A repeated opt-out on the list is a copy; a repeated event has its verdict in the activity ledger.
+judged as (
+    select
+        tenant_id,
+        evidence_id,
+        case when step = 1 then 'counted' else 'duplicate' end as verdict,
+        null::text as reason,
+        is_message,
+        occurred_at,
+        occurred_at as filed_at,
+        episode_campaign_id as campaign_id,
+        episode_contact_id as contact_id,
+        channel,
+        coalesce(is_machine, false) as is_machine
+    from attributed
+    where step = 1 or not is_message
+
+    union all
+
+    select
+        tenant_id,
+        evidence_id,
+        'quarantined' as verdict,
+        fault as reason,
+        false as is_message,
+        coalesce(occurred_at, 'infinity') as occurred_at,
+        {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
+        campaign_id,
+        contact_id,
+        channel,
+        false as is_machine
+    from row_evidence
+    where fault is not null
+),
+
+-- An event and a row of the list may have the same id.
+with_copies as (
+    select
+        judged.*,
+        row_number() over (
+            partition by tenant_id, evidence_id
+            order by verdict, is_message, occurred_at, channel collate "C"
+        ) as copy
+    from judged
 )
 
 select
-    attributed.tenant_id,
-    attributed.evidence_id as optout_id,
+    with_copies.tenant_id,
+    case
+        when with_copies.copy > 1 then with_copies.evidence_id || ' copy ' || with_copies.copy
+        else with_copies.evidence_id
+    end as optout_id,
+    case when with_copies.is_message then 'message_events' else 'contact_unsubscribes' end
+        as source_table,
+    with_copies.verdict,
+    with_copies.reason,
     'optout' as kind,
-    attributed.occurred_at,
-    (attributed.occurred_at at time zone tenants.timezone)::date as date,
-    date_trunc('hour', attributed.occurred_at, tenants.timezone) as hour,
-    attributed.episode_campaign_id as campaign_id,
-    attributed.episode_contact_id as contact_id,
-    attributed.channel,
-    coalesce(attributed.is_machine, false) as is_machine
-from attributed
+    with_copies.occurred_at,
+    (with_copies.filed_at at time zone tenants.timezone)::date as date,
+    date_trunc('hour', with_copies.occurred_at, tenants.timezone) as hour,
+    with_copies.campaign_id,
+    with_copies.contact_id,
+    with_copies.channel,
+    with_copies.is_machine
+from with_copies
 inner join tenants
-    on attributed.tenant_id = tenants.tenant_id
-where attributed.step = 1
+    on with_copies.tenant_id = tenants.tenant_id

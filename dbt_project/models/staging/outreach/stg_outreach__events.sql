@@ -18,19 +18,21 @@ select
 
     -- attributes
     event_type_map.canonical_type as kind,
-    coalesce(lower(events.data ->> 'sg_machine_open') = 'true', false) as is_declared_machine,
-    coalesce(events.data ->> 'url', '') as url,
-    coalesce(events.data ->> 'ip', '') as ip,
-    coalesce(events.data ->> 'useragent', '') as user_agent,
-    coalesce(lower(events.data ->> 'type') in ('blocked', 'soft'), false) as is_block,
+    coalesce(lower(ops.json_text(events.data, 'sg_machine_open')) = 'true', false) as is_declared_machine,
+    coalesce(ops.json_text(events.data, 'url'), '') as url,
+    coalesce(ops.json_text(events.data, 'ip'), '') as ip,
+    coalesce(ops.json_text(events.data, 'useragent'), '') as user_agent,
+    coalesce(lower(ops.json_text(events.data, 'type')) in ('blocked', 'soft'), false) as is_block,
+    ops.is_readable_json(events.data) as is_readable,
 
     -- timestamps
     {{ to_utc('events.event_at') }} as occurred_at,
     events.event_at as occurred_watermark,
-    {{ to_utc('events.created_at') }} as ingested_at,
+    coalesce({{ to_utc('events.created_at') }}, 'infinity') as ingested_at,
     events.created_at as ingest_watermark,
 
     lower(trim(events.type)) as raw_type
 from events
 left join event_type_map
     on lower(trim(events.type)) = event_type_map.raw_type
+where {{ key_fault(['events.id', 'events.message_id']) }} is null

@@ -21,3 +21,6 @@ select
     {{ to_utc('updated_at') }} as ingested_at,
     updated_at as ingest_watermark
 from {{ source('support', 'conversations') }}
+where
+    id is not null
+    and {{ time_fault(to_utc('created_at'), to_utc('updated_at')) }} is null

@@ -9,12 +9,8 @@ select
 
     -- attributes
     name::text as name,
-    -- what is no number of seconds is none
-    case when value < 'infinity' and value > '-infinity' then value end as value,
-    case
-        when value_in_business_hours < 'infinity' and value_in_business_hours > '-infinity'
-            then value_in_business_hours
-    end as value_in_business_hours,
+    value,
+    value_in_business_hours,
 
     -- timestamps
     {{ to_utc('created_at') }} as occurred_at,
@@ -23,3 +19,7 @@ select
     {{ to_utc('updated_at') }} as ingested_at,
     updated_at as ingest_watermark
 from {{ source('support', 'reporting_events') }}
+where
+    id is not null
+    and {{ time_fault(to_utc('created_at'), to_utc('updated_at')) }} is null
+    and {{ value_fault('value', 'value_in_business_hours') }} is null

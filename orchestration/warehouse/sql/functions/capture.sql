@@ -60,6 +60,7 @@ declare
     overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
     known_to timestamptz;
     complete_to timestamptz;
+    has_rows boolean;
     by_triggers boolean := (select value = 'triggers' from ops.config where name = 'change_capture');
     noted bigint := 0;
     noted_now bigint;
@@ -71,9 +72,6 @@ begin
     perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
     noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
         + ops.take_change_queue(p_family);
-    create temporary table if not exists fresh_row (
-        tenant_id text, row_id text, subject_key text, ingested_at timestamptz
-    ) on commit delete rows;
 
     for src in select * from ops.capture_source where family = p_family order by source_table loop
         select ingested_to, captured_at into known_to, complete_to
@@ -84,6 +82,7 @@ begin
             select installed_at from ops.trigger_installation
             where family = p_family and source_table = src.source_table
         ) then
+            noted := noted + ops.replay_quarantine(src, complete_to - overlap);
             update ops.watermark set captured_at = least(horizon, now())
             where family = p_family and source_table = src.source_table;
             delete from ops.seen where family = p_family and source_table = src.source_table;
@@ -92,18 +91,28 @@ begin
 
         if known_to is null or known_to = '-infinity' then
             execute format(
-                'select max(ingested_at) from %s where ingest_watermark <= now() + interval ''1 day''', src.relation
-            ) into known_to;
-            known_to := least(horizon, coalesce(known_to, '-infinity'));
+                'select max(ingested_at) filter (where isfinite(ingested_at) and ingested_at <= now() + interval ''1 day''),'
+                ' count(*) > 0 from %s', src.relation
+            ) into known_to, has_rows;
+            -- Rows that do not say when they came in are no reason to load again.
+            known_to := least(horizon, coalesce(known_to, case when has_rows then horizon else '-infinity' end));
             execute format($q$
                 insert into ops.seen (family, source_table, row_id, ingested_at)
-                select %1$L, %2$L, %3$s, ingested_at from %4$s where ingest_watermark >= $1
+                select %1$L, %2$L, %3$s, max(ingested_at) from %4$s
+                where fault is null and ops.is_arriving(ingest_watermark, $1)
+                group by %3$s
             $q$, p_family, src.source_table, src.row_id, src.relation) using known_to - overlap;
+            perform ops.read_arrivals(src, '-infinity');
+            perform ops.keep_quarantine(src);
             execute format($q$
                 select ops.note_pending(
                     %1$L, array_agg(tenant_id), 'tenant', array_agg(''::text), 'first load', $1
                 )
-                from (select distinct tenant_id from %2$s where ops.is_tenant_id(tenant_id)) as tenants
+                from (
+                    select tenant_id from ops.known_tenants(%1$L) where ops.is_tenant_id(tenant_id)
+                    intersect
+                    select tenant_id from %2$s
+                ) as tenants
             $q$, p_family, src.relation) into noted_now using coalesce(complete_to, '-infinity');
             insert into ops.watermark (family, source_table, ingested_to, captured_at)
             values (p_family, src.source_table, known_to, least(horizon, now()))
@@ -113,11 +122,8 @@ begin
             continue;
         end if;
 
-        truncate fresh_row;
-        execute format($q$
-            insert into fresh_row
-            select tenant_id, %1$s, %2$s, ingested_at from %3$s where ingest_watermark >= $1
-        $q$, src.row_id, src.subject_key, src.relation) using known_to - overlap;
+        perform ops.read_arrivals(src, known_to - overlap);
+        perform ops.keep_quarantine(src);
         delete from fresh_row
         using ops.seen
         where
@@ -130,20 +136,26 @@ begin
             p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
             'new rows in ' || src.source_table, complete_to
         ) into noted_now
-        from fresh_row where ops.is_tenant_id(tenant_id);
+        from fresh_row where fault is null;
         noted := noted + noted_now;
 
         -- The newest row seen, never the clock: what was taken in under a slower clock comes later.
         known_to := greatest(
-            known_to, least(horizon, coalesce((select max(ingested_at) from fresh_row), known_to))
+            known_to, least(horizon, (
+                select max(ingested_at) from fresh_row
+                where isfinite(ingested_at) and ingested_at <= now() + interval '1 day'
+            ))
         );
         insert into ops.seen (family, source_table, row_id, ingested_at)
-        select p_family, src.source_table, row_id, ingested_at
+        select p_family, src.source_table, row_id, max(ingested_at)
         from fresh_row
-        where ingested_at >= known_to - overlap
+        where fault is null and ops.is_arriving(ingested_at, known_to - overlap)
+        group by row_id
         on conflict (family, source_table, row_id) do update set ingested_at = excluded.ingested_at;
         delete from ops.seen
-        where family = p_family and source_table = src.source_table and ingested_at < known_to - overlap;
+        where
+            family = p_family and source_table = src.source_table
+            and not ops.is_arriving(ingested_at, known_to - overlap);
         update ops.watermark set ingested_to = known_to, captured_at = least(horizon, now())
         where family = p_family and source_table = src.source_table;
     end loop;
