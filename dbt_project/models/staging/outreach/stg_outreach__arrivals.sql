@@ -23,11 +23,24 @@ sent_messages as (
 ),
 
 events as (
-    select * from {{ source('outreach', 'message_events') }}
+    select
+        id,
+        tenant_id,
+        message_id,
+        event_at,
+        created_at
+    from {{ source('outreach', 'message_events') }}
 ),
 
 transitions as (
-    select * from {{ source('outreach', 'campaign_transitions') }}
+    select
+        id,
+        tenant_id,
+        campaign_id,
+        to_status,
+        occurred_at,
+        created_at
+    from {{ source('outreach', 'campaign_transitions') }}
 ),
 
 unsubscribes as (

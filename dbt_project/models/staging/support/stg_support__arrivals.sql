@@ -9,15 +9,36 @@ registry as (
 ),
 
 events as (
-    select * from {{ source('support', 'reporting_events') }}
+    select
+        id,
+        account_id,
+        conversation_id,
+        name,
+        value,
+        value_in_business_hours,
+        created_at,
+        updated_at
+    from {{ source('support', 'reporting_events') }}
 ),
 
 conversations as (
-    select * from {{ source('support', 'conversations') }}
+    select
+        id,
+        account_id,
+        created_at,
+        updated_at
+    from {{ source('support', 'conversations') }}
 ),
 
 messages as (
-    select * from {{ source('support', 'messages') }}
+    select
+        id,
+        account_id,
+        conversation_id,
+        message_type,
+        created_at,
+        updated_at
+    from {{ source('support', 'messages') }}
 ),
 
 arrivals as (
