@@ -305,7 +305,7 @@ def _delay(connection: psycopg.Connection, schema: str) -> Check:
 
 def _work(connection: psycopg.Connection, family: str) -> list[Check]:
     """Whether refreshes happen, and for everybody."""
-    row = connection.execute("select to_regprocedure('ops.tenant_status(text)')").fetchone()
+    row = connection.execute("select to_regprocedure('ops.quarantine_of(text)')").fetchone()
     if row is None or row[0] is None:
         return []  # set up by another version, which the last check says
     status = family_status(connection, family)
@@ -320,6 +320,16 @@ def _work(connection: psycopg.Connection, family: str) -> list[Check]:
                 f"{len(without)} of {len(status.tenants)} have no rollups: {some}",
                 f"rollups timezone set --family {family} TENANT ZONE;"
                 " a tenant id that cannot be a partition key needs another id",
+            )
+        )
+    if status.without_tenant:
+        reasons = ", ".join(f"{name} {rows:,}" for name, rows in status.without_tenant.items())
+        checks.append(
+            Check(
+                "WARN",
+                f"{family} quarantine",
+                f"rows that belong to no tenant: {reasons}",
+                f"rollups quarantine --family {family}, and correct them in the source",
             )
         )
     zones = connection.execute(_sql("doctor_zones.sql"), {"family": family}).fetchall()

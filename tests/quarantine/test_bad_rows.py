@@ -13,16 +13,12 @@ from tests.quarantine.story import Sight, Story
 FAMILIES = ("outreach", "support")
 BAD = [
     pytest.param(family, row, id=f"{family}-{row.name}")
-    for family, rows in zip(
-        FAMILIES, (outreach_rows.BAD_ROWS, support_rows.BAD_ROWS), strict=True
-    )
+    for family, rows in zip(FAMILIES, (outreach_rows.BAD_ROWS, support_rows.BAD_ROWS), strict=True)
     for row in rows
 ]
 ODD = [
     pytest.param(family, row, id=f"{family}-{row.name}")
-    for family, rows in zip(
-        FAMILIES, (outreach_rows.ODD_ROWS, support_rows.ODD_ROWS), strict=True
-    )
+    for family, rows in zip(FAMILIES, (outreach_rows.ODD_ROWS, support_rows.ODD_ROWS), strict=True)
     for row in rows
 ]
 
