@@ -59,20 +59,15 @@ class OddRow(Generic[W]):
         return self.name
 
 
+def drop_foreign_keys(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Let the rows of a schema point at nothing."""
+    _drop_constraints(connection, schema, "f")
+
+
 def drop_constraints(connection: psycopg.Connection[Any], schema: str) -> None:
     """Take keys, indexes and NOT NULL from a schema's tables, as a sloppy copy of them does."""
-    constraints = connection.execute(
-        "select conrelid::regclass::text, conname from pg_constraint"
-        " where connamespace = %s::regnamespace and contype in ('f', 'u', 'p')"
-        " order by array_position(array['f', 'u', 'p'], contype::text)",
-        [schema],
-    ).fetchall()
-    for table, name in constraints:
-        connection.execute(
-            sql.SQL("alter table {} drop constraint {}").format(
-                sql.SQL(table), sql.Identifier(name)
-            )
-        )
+    for kind in "fup":
+        _drop_constraints(connection, schema, kind)
     indexes = connection.execute(
         "select indexrelid::regclass::text from pg_index"
         " inner join pg_class on pg_class.oid = indrelid where relnamespace = %s::regnamespace",
@@ -90,6 +85,20 @@ def drop_constraints(connection: psycopg.Connection[Any], schema: str) -> None:
     for table, name in columns:
         connection.execute(
             sql.SQL("alter table {} alter {} drop not null").format(
+                sql.SQL(table), sql.Identifier(name)
+            )
+        )
+
+
+def _drop_constraints(connection: psycopg.Connection[Any], schema: str, kind: str) -> None:
+    constraints = connection.execute(
+        "select conrelid::regclass::text, conname from pg_constraint"
+        " where connamespace = %s::regnamespace and contype = %s",
+        [schema, kind],
+    ).fetchall()
+    for table, name in constraints:
+        connection.execute(
+            sql.SQL("alter table {} drop constraint {}").format(
                 sql.SQL(table), sql.Identifier(name)
             )
         )

@@ -139,13 +139,6 @@ def _misplaced(table: str) -> Put:
     return put
 
 
-def _bring_home(warehouse: SupportWarehouse, account: int) -> None:
-    warehouse.connection.execute(
-        "update conversations set account_id = %s, updated_at = %s where id = %s",
-        [account, LATER, 50_000 + account],
-    )
-
-
 BAD_ROWS: list[BadRow[SupportWarehouse]] = [
     *_times(),
     *_ids(),
@@ -155,8 +148,6 @@ BAD_ROWS: list[BadRow[SupportWarehouse]] = [
                _misplaced(table), set_right(table, conversation_id="{good}"))
         for table in (EVENTS, "messages")
     ),
-    BadRow("event_whose_conversation_comes_home", EVENTS, "tenant_mismatch",
-           _misplaced(EVENTS), _bring_home),
     BadRow("conversation_of_an_account_to_come", "conversations", "unknown_tenant",
            bad("conversations", account_id=NEWCOMER), _stranger_comes, str(NEWCOMER), count=1),
 ]  # fmt: skip

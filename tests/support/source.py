@@ -80,7 +80,7 @@ class Conversation:
 class Message:
     id: int
     conversation_id: int
-    inbox_id: int
+    inbox_id: int | None
     kind: int
     sender_user_id: int | None
     at: datetime

@@ -79,14 +79,14 @@ select distinct on (outbound.tenant_id, outbound.id)
     case
         when outbound.state::text = 'sent'
             and outbound.sent_at::timestamptz >= asked.first_instant
-            and isfinite(outbound.updated_at)
+            and outbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
             and outbound.sent_at::timestamptz
                 <= least(outbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
             then outbound.sent_at::timestamptz
     end as sent_at,
     case
         when coalesce(outbound.error_at, outbound.updated_at)::timestamptz >= asked.first_instant
-            and isfinite(outbound.updated_at)
+            and outbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
             and coalesce(outbound.error_at, outbound.updated_at)::timestamptz
                 <= least(outbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
             then coalesce(outbound.error_at, outbound.updated_at)::timestamptz
@@ -162,7 +162,7 @@ inner join (
 ) as type_map on lower(btrim(event.type)) = type_map.raw_type
 cross join asked
 where event.event_at::timestamptz >= asked.first_instant
-    and isfinite(event.created_at)
+    and event.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
     and event.event_at::timestamptz
         <= least(event.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
     and ops.is_readable_json(event.data);

@@ -71,7 +71,7 @@ evidence as (
             octet_length(listed.channel::text), 0
         ) <= 500
         and listed.unsubscribed_at::timestamptz >= asked.first_instant
-        and isfinite(listed.created_at)
+        and listed.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
         and listed.unsubscribed_at::timestamptz
             <= least(listed.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
 ),
@@ -195,7 +195,7 @@ with activity as (
             octet_length(inbound.channel::text), 0
         ) <= 500
         and inbound.received_at::timestamptz >= asked.first_instant
-        and isfinite(inbound.updated_at)
+        and inbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
         and inbound.received_at::timestamptz
             <= least(inbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
     union all

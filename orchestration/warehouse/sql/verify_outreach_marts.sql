@@ -69,7 +69,7 @@ with arrived as (
         and transition.campaign_id is not null
         and transition.to_status is not null
         and transition.occurred_at::timestamptz >= asked.first_instant
-        and isfinite(transition.created_at)
+        and transition.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
         and transition.occurred_at::timestamptz
             <= least(transition.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
     order by

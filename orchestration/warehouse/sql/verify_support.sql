@@ -70,7 +70,7 @@ from {source}.conversations as conversation
 cross join asked
 where conversation.id is not null
     and conversation.created_at >= asked.first_instant
-    and isfinite(conversation.updated_at)
+    and conversation.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
     and conversation.created_at <= least(conversation.updated_at, timestamp '9000-01-01') + interval '1 day'
 order by conversation.account_id, conversation.id, conversation.updated_at, conversation.created_at;
 
@@ -92,7 +92,7 @@ cross join asked
 left join owner on owner.id = event.conversation_id
 where event.id is not null
     and event.created_at >= asked.first_instant
-    and isfinite(event.updated_at)
+    and event.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
     and event.created_at <= least(event.updated_at, timestamp '9000-01-01') + interval '1 day'
     and coalesce(abs(event.value), 0) <= 1e15
     and coalesce(abs(event.value_in_business_hours), 0) <= 1e15
@@ -113,7 +113,7 @@ cross join asked
 left join owner on owner.id = message.conversation_id
 where message.id is not null
     and message.created_at >= asked.first_instant
-    and isfinite(message.updated_at)
+    and message.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
     and message.created_at <= least(message.updated_at, timestamp '9000-01-01') + interval '1 day'
     and coalesce(message.account_id = any(owner.accounts), true)
 order by message.account_id, message.id, message.updated_at, message.created_at;

@@ -7,4 +7,4 @@ select
     {{ to_utc('started_at') }} as started_at,
     {{ to_utc('completed_at') }} as completed_at
 from {{ source('outreach', 'contact_campaigns') }}
-where {{ key_fault(['id'], ['contact_id']) }} is null
+where {{ is_sound([key_fault(['id'], ['contact_id'])]) }}

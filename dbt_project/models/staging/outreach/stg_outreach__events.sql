@@ -35,4 +35,4 @@ select
 from events
 left join event_type_map
     on lower(trim(events.type)) = event_type_map.raw_type
-where {{ key_fault(['events.id', 'events.message_id']) }} is null
+where {{ is_sound([key_fault(['events.id', 'events.message_id'])]) }}

@@ -26,4 +26,4 @@ select
     coalesce({{ to_utc('updated_at') }}, 'infinity') as ingested_at,
     updated_at as ingest_watermark
 from inbound_messages
-where {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} is null
+where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

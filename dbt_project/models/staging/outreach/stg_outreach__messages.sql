@@ -17,4 +17,4 @@ select
     -- as stored, so that an index of the source serves the comparison
     updated_at as ingest_watermark
 from {{ source('outreach', 'outbound_messages') }}
-where {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} is null
+where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

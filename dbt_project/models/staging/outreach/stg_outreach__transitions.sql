@@ -14,4 +14,4 @@ select
     coalesce({{ to_utc('created_at') }}, 'infinity') as ingested_at,
     created_at as ingest_watermark
 from {{ source('outreach', 'campaign_transitions') }}
-where {{ key_fault(['id', 'campaign_id', 'to_status::text']) }} is null
+where {{ is_sound([key_fault(['id', 'campaign_id', 'to_status::text'])]) }}

@@ -27,4 +27,4 @@ select
     coalesce({{ to_utc('created_at') }}, 'infinity') as ingested_at,
     created_at as ingest_watermark
 from unsubscribes
-where {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} is null
+where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -19,7 +19,8 @@ select
     {{ to_utc('updated_at') }} as ingested_at,
     updated_at as ingest_watermark
 from {{ source('support', 'reporting_events') }}
-where
-    id is not null
-    and {{ time_fault(to_utc('created_at'), to_utc('updated_at')) }} is null
-    and {{ value_fault('value', 'value_in_business_hours') }} is null
+where {{ is_sound([
+    "case when id is null then 'no_id' end",
+    time_fault(to_utc('created_at'), to_utc('updated_at')),
+    value_fault('value', 'value_in_business_hours')
+]) }}
