@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tests.outreach.admission import LONGEST_ID
+
 NOBODY = "__none__"
 ONE_DAY = timedelta(days=1)
 PROMPT = timedelta(seconds=120)
@@ -208,6 +210,8 @@ def attach_events(rows: Iterable[Any], messages: Mapping[Id, Message], rules: Ru
         if not rules.is_possible(row.event_at, row.created_at):
             continue
         provider_id = row.sg_event_id
+        if provider_id and len(provider_id.encode()) > LONGEST_ID:
+            provider_id = None
         if provider_id and not provider_id.startswith("generated_"):
             if (row.tenant_id, provider_id) in seen_ids:
                 continue

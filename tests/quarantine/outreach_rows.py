@@ -268,7 +268,7 @@ ODD_ROWS: list[OddRow[OutreachWarehouse]] = [
            bad("outbound_messages", state=None), counted=1, ignored=1),
     OddRow("reply_by_no_channel", "inbound_messages", bad("inbound_messages", channel=None)),
     OddRow("endless_reason", "campaign_transitions", bad("campaign_transitions", reason=LONG)),
-    OddRow("optout_of_nobody", "contact_unsubscribes",
+    OddRow("optout_without_address", "contact_unsubscribes",
            bad("contact_unsubscribes", channel=None, channel_value=None)),
     OddRow("optout_of_an_endless_address", "contact_unsubscribes",
            bad("contact_unsubscribes", channel_value=LONG)),

@@ -99,9 +99,10 @@ def tell(
 ) -> Story[W]:
     """Put the rows in, refresh, look, refresh again, put them right, refresh, look."""
     refresh: Callable[[], Any] = warehouse.refresh  # pyright: ignore[reportAttributeAccessIssue]
-    tenant_of = {}
+    tenant_of: dict[str, Any] = {}
     # Good rows first: the bad ones are found by change capture, not by the first load.
     for number, row in enumerate((*bad, *odd), start=1):
+        assert row.name not in tenant_of, row.name
         tenant_of[row.name] = add_tenant(warehouse, number, row.name)
     refresh()
     for row in (*bad, *odd):

@@ -137,7 +137,8 @@ select
     event.event_at::timestamptz as event_at,
     event.created_at::timestamptz as created_at,
     case
-        when event.sg_event_id <> '' and not starts_with(event.sg_event_id, 'generated_')
+        when event.sg_event_id <> '' and octet_length(event.sg_event_id) <= 500
+            and not starts_with(event.sg_event_id, 'generated_')
             then event.sg_event_id
     end as provider_event_id,
     case when type_map.canonical_type in ('open', 'click')

@@ -11,9 +11,10 @@ select
     events.id as event_id,
     events.tenant_id as event_tenant_id,
     events.message_id,
-    -- an id made up at ingestion says nothing about copies
+    -- an id made up at ingestion, or one without end, says nothing about copies
     case
-        when events.sg_event_id not like 'generated\_%' then nullif(events.sg_event_id, '')
+        when octet_length(events.sg_event_id) <= 500 and events.sg_event_id not like 'generated\_%'
+            then nullif(events.sg_event_id, '')
     end as provider_event_id,
 
     -- attributes
@@ -31,8 +32,9 @@ select
     coalesce({{ to_utc('events.created_at') }}, 'infinity') as ingested_at,
     events.created_at as ingest_watermark,
 
-    lower(trim(events.type)) as raw_type
+    -- no type is that long, and lower-casing a megabyte takes a while for every row it meets
+    lower(trim(left(events.type, 200))) as raw_type
 from events
 left join event_type_map
-    on lower(trim(events.type)) = event_type_map.raw_type
+    on lower(trim(left(events.type, 200))) = event_type_map.raw_type
 where {{ is_sound([key_fault(['events.id', 'events.message_id'])]) }}
