@@ -2,10 +2,12 @@
 
 # Dagster reads annotations as objects: no `from __future__ import annotations` here.
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from orchestration.resources import Warehouse
-from orchestration.warehouse.tenants import Tenant, known_tenants
+from orchestration.warehouse.tenants import known_tenants
 
 # The mart whose page shows the checks of a family.
 MART = {"outreach": "metrics_tenant_daily", "support": "reporting_events_rollups"}
@@ -44,22 +46,26 @@ def evaluate_tenants(warehouse: Warehouse, family: str) -> dg.AssetCheckEvaluati
         metadata={
             "tenants": len(tenants),
             "without_rollups": len(without),
-            "reasons": dg.MetadataValue.md(_table(without)),
+            "reasons": dg.MetadataValue.md(
+                markdown_table(
+                    ("tenant", "why"),
+                    [(tenant.tenant_id, tenant.problem) for tenant in without[:SHOWN]],
+                    len(without),
+                )
+            ),
         },
     )
 
 
-def _table(tenants: list[Tenant]) -> str:
-    if not tenants:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]], total: int) -> str:
+    """The first rows of ``total`` as a table for the UI."""
+    if not rows:
         return "none"
-    rows = [
-        f"| {_cell(tenant.tenant_id)} | {_cell(tenant.problem)} |" for tenant in tenants[:SHOWN]
-    ]
-    more = len(tenants) - SHOWN
-    return "\n".join(
-        ["| tenant | why |", "| --- | --- |", *rows, *([f"\nand {more} more"] if more > 0 else [])]
-    )
+    lines = [columns, ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
+    table = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([*table, *([f"\nand {total - len(rows)} more"] if total > len(rows) else [])])
 
 
-def _cell(text: str | None) -> str:
-    return " ".join((text or "").replace("|", "\\|").split())[:200]
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return " ".join(text.replace("|", "\\|").split())[:200]

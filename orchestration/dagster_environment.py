@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.bootstrap import ensure_schema
+from orchestration.warehouse.connection import network_limits
 
 DAGSTER_SCHEMA = "dagster"
 EVENT_BATCH_SIZE = 500
@@ -35,7 +37,7 @@ def dagster_environment(settings: Settings, url: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, dict.fromkeys(python_path))),
         "ROLLUPS_HOME": str(settings.home.resolve()),
         "ROLLUPS_DATABASE_URL": url,
-        "ROLLUPS_DAGSTER_DATABASE_URL": storage_url(url),
+        "ROLLUPS_DAGSTER_DATABASE_URL": storage_url(url, network_limits(url, settings)),
         "ROLLUPS_DAGSTER_LOGS": str(home / "logs"),
     }
 
@@ -52,9 +54,13 @@ def dagster_command(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def storage_url(url: str) -> str:
-    """The database's URL for SQLAlchemy, with Dagster's schema as its only search path."""
-    parts = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+def storage_url(url: str, limits: Mapping[str, int] | None = None) -> str:
+    """The database's URL for SQLAlchemy, with Dagster's schema as its only search path.
+
+    ``limits`` are further parameters of libpq.
+    """
+    said = {**conninfo_to_dict(url), **(limits or {})}
+    parts = {name: str(value) for name, value in said.items() if value is not None}
     options = f"{parts.pop('options', '')} -c search_path={DAGSTER_SCHEMA}".strip()
     host, port = parts.pop("host", ""), parts.pop("port", "")
     in_query = {"host": host} if host.startswith("/") else {}

@@ -88,7 +88,7 @@ class DbtProject:
         if isinstance(outcome.exception, KeyboardInterrupt):
             raise outcome.exception
         if outcome.exception is not None:
-            reason = str(outcome.exception) or type(outcome.exception).__name__
+            reason = " ".join(str(outcome.exception).split()) or type(outcome.exception).__name__
             raise RefreshError(f"dbt {arguments[0]}: {reason}")
         results = getattr(outcome.result, "results", None) or []
         return [_node_result(result) for result in results]

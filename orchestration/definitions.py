@@ -15,8 +15,9 @@ from orchestration.dbt_runner import dbt_project
 from orchestration.errors import RollupsError
 from orchestration.jobs import backfill_job, refresh_job
 from orchestration.partitions import FALLBACK_DAYS, last_date, rolling_start
+from orchestration.reconciliation import reconciliation_asset, reconciliation_job
 from orchestration.resources import Warehouse
-from orchestration.schedules import hourly_refresh
+from orchestration.schedules import daily_reconciliation, hourly_refresh
 from orchestration.sensors import tenant_sensor, view_sensor
 from orchestration.settings import load_settings
 from orchestration.translator import RollupsTranslator, source_specs, visible_manifest
@@ -64,8 +65,11 @@ def build_definitions() -> dg.Definitions:
         )
         job = refresh_job(family, assets)
         rollups.append(assets)
-        jobs += [job, backfill_job(family_rollups)]
-        schedules.append(hourly_refresh(family, job))
+        reconciliation = reconciliation_asset(family)
+        reconcile = reconciliation_job(family, reconciliation)
+        rollups.append(reconciliation)
+        jobs += [job, backfill_job(family_rollups), reconcile]
+        schedules += [hourly_refresh(family, job), daily_reconciliation(family, reconcile)]
         sensors.append(tenant_sensor(family))
         checks.append(tenants_check(family))
     return dg.Definitions(

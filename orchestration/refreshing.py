@@ -25,6 +25,7 @@ from orchestration.errors import InputError, RefreshError, RollupsError
 from orchestration.marking import Context, log_check, log_checks, mark_partitions
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
+from orchestration.warehouse.connection import one_line
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition, require_tenants
 
@@ -108,6 +109,8 @@ def one_line_failures(context: Context) -> Iterator[None]:
         raise dg.Failure(str(error)) from None
     except RollupsError as error:
         raise dg.Failure(str(error)) from None
+    except psycopg.Error as error:
+        raise dg.Failure(one_line(error)) from None
 
 
 def _siblings_to_join(

@@ -88,6 +88,26 @@ class Settings(BaseSettings):
         description="Partitions that `rollups backfill` rebuilds in one refresh.",
     )
     threads: int = Field(default=2, ge=1, le=32, description="dbt threads.")
+    lock_timeout_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="How long a refresh waits for a lock that another session holds before it"
+        " fails, its work still pending; 0: for ever.",
+    )
+    statement_timeout_seconds: int = Field(
+        default=21_600,
+        ge=0,
+        le=604_800,
+        description="How long one statement of a refresh may take; 0: as long as it needs.",
+    )
+    network_timeout_seconds: int = Field(
+        default=60,
+        ge=3,
+        le=3_600,
+        description="How long a silent network is waited for before a refresh and its server give"
+        " each other up.",
+    )
     web_port: int = Field(default=3000, ge=1024, le=65535, description="Port of the Dagster UI.")
     debug: bool = Field(default=False, description="Show the traceback of an error.")
     chromium: Path | None = Field(

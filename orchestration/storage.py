@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import select
+from typing import Any
+
 from dagster._core.storage.config import PostgresStorageConfig
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import pg_url_from_config
+from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import Pool
 
 STATEMENT_TIMEOUT_MS = 300_000
 RECYCLE_SECONDS = 3_600
@@ -36,3 +43,17 @@ class PooledPostgresStorage(DagsterPostgresStorage):
                 max_overflow=MAX_OVERFLOW,
             )
         return storage
+
+
+@event.listens_for(Pool, "checkout")
+def refuse_ended(connection: Any, *_: object) -> None:
+    """Have the pool open another connection when the server has ended a kept one.
+
+    An idle server says nothing but its farewell, so this needs no question and no answer. Without
+    it every process of Dagster's would fail once or more after PostgreSQL was restarted.
+    """
+    if isinstance(connection, Psycopg2Connection):
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if poll.poll(0):
+            raise DisconnectionError("the server has ended this connection")

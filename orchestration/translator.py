@@ -9,9 +9,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 SOURCES_GROUP = "sources"
+LEDGER_GROUP = "ledger"
 _GROUPS = {
     "staging": "staging",
-    "intermediate": "ledger",
+    "intermediate": LEDGER_GROUP,
     "marts": "marts",
     "reporting": "reporting",
 }

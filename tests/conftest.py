@@ -34,6 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="JSON file of acceptance cases of the support family.",
     )
 
+    parser.addoption(
+        "--soak",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help="Look for rare orders and histories for about so long in each test that has many.",
+    )
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> float:
+    """Minutes to look for rare orders and histories in; 0: a few of them, for every day."""
+    return request.config.getoption("--soak")
+
 
 @pytest.fixture(scope="session")
 def shared(request: pytest.FixtureRequest) -> Path:
@@ -72,7 +86,9 @@ def server_url(open_folder: Path) -> Iterator[str]:
         # Tests kill servers of their own; this one only has to be quick.
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(setting)))
-        connection.execute("select pg_reload_conf()")
+        connection.execute("alter system set max_prepared_transactions = 4")
+    server.stop("fast")
+    url = server.start()
     yield url
     server.stop("immediate")
 

@@ -60,11 +60,28 @@ _LOADED = """
 } } } }"""
 
 
-class DagsterServer:
-    """Talks to a webserver at ``address``."""
+_RETRIES = """
+query($id: String!) {
+  runsOrError(filter: {tags: [{key: "dagster/parent_run_id", value: $id}]}) {
+    ... on Runs { results { id } }
+  }
+}"""
+_MARKED = """
+query($name: String!) {
+  assetOrError(assetKey: {path: [$name]}) {
+    ... on Asset { assetMaterializations(limit: 1000) {
+      partition metadataEntries { label ... on IntMetadataEntry { intValue } }
+    } }
+  }
+}"""
 
-    def __init__(self, address: str) -> None:
+
+class DagsterServer:
+    """Talks to a webserver at ``address``; its processes are the process group ``group``."""
+
+    def __init__(self, address: str, group: int) -> None:
         self.address = address
+        self.group = group
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of a GraphQL answer; errors of the query itself raise."""
@@ -132,6 +149,24 @@ class DagsterServer:
             marked.setdefault(mark["assetKey"]["path"][-1], set()).add(mark["partition"])
         return marked
 
+    def retry_of(self, run_id: str, seconds: float = 60) -> str:
+        """The run that Dagster has started in place of a failed one, once it has."""
+
+        def started() -> str | None:
+            results = self.ask(_RETRIES, id=run_id)["runsOrError"]["results"]
+            return results[0]["id"] if results else None
+
+        return wait_until(started, seconds, f"another try of run {run_id}")
+
+    def rows_of_marks(self, asset: str) -> dict[str, int]:
+        """The rows that the latest mark of each partition of an asset speaks of."""
+        found = self.ask(_MARKED, name=asset)["assetOrError"].get("assetMaterializations", [])
+        rows: dict[str, int] = {}
+        for mark in found:
+            numbers = {each["label"]: each.get("intValue") for each in mark["metadataEntries"]}
+            rows.setdefault(mark["partition"], numbers["dagster/partition_row_count"])
+        return rows
+
     def failure(self, run_id: str) -> str:
         """What the run says of its failure."""
         events = self.ask(_FAILURE, id=run_id)["logsForRun"]["events"]
@@ -149,7 +184,7 @@ def dagster_server(settings: Settings, url: str, log_path: Path) -> Iterator[Dag
             command, cwd=log_path.parent, env=os.environ | dagster_environment(settings, url),
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-    server = DagsterServer(f"http://127.0.0.1:{port}")
+    server = DagsterServer(f"http://127.0.0.1:{port}", process.pid)
 
     def loaded() -> bool:
         assert process.poll() is None, log_path.read_text()

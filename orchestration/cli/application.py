@@ -13,6 +13,7 @@ from orchestration.cli import (
     database,
     demo,
     quarantine,
+    reconciling,
     refreshing,
     report,
     setup,
@@ -62,6 +63,7 @@ application.add_typer(report.group, name="report", rich_help_panel=NUMBERS)
 application.command("status", rich_help_panel=CHECKS)(checking.status)
 application.command("verify", rich_help_panel=CHECKS)(checking.verify)
 application.command("quarantine", rich_help_panel=CHECKS)(quarantine.quarantine)
+application.command("reconcile", rich_help_panel=CHECKS)(reconciling.reconcile)
 application.command("doctor", rich_help_panel=CHECKS)(checking.doctor)
 application.add_typer(bot_metrics.group, name="bot-metrics", rich_help_panel=CHECKS)
 application.add_typer(database.group, name="db", rich_help_panel=DATABASE)

@@ -109,11 +109,12 @@ def _url(settings: Settings) -> str:
 def _dbt_environment(settings: Settings, url: str) -> dict[str, str]:
     from orchestration.dbt_runner import project_environment
     from orchestration.settings import DBT_PROJECT_DIR
-    from orchestration.warehouse.connection import libpq_environment
+    from orchestration.warehouse.connection import libpq_environment, network_environment
 
     home = settings.home.resolve()
     return {
         **libpq_environment(url),
+        **network_environment(settings),
         **project_environment(settings),
         "DBT_PROJECT_DIR": str(DBT_PROJECT_DIR),
         "DBT_PROFILES_DIR": str(DBT_PROJECT_DIR),

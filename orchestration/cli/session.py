@@ -30,12 +30,13 @@ DateFrom = Annotated[str | None, typer.Option("--from", help="First local date, 
 DateTo = Annotated[str | None, typer.Option("--to", help="Last local date, YYYY-MM-DD.")]
 
 _HINTS = (
+    ("too many", "free a connection or raise max_connections"),
+    ("connection slots", "free a connection or raise max_connections"),
     ("password", "correct the user and password in ROLLUPS_DATABASE_URL"),
     ("authentication", "correct the user and password in ROLLUPS_DATABASE_URL"),
     ("no pg_hba.conf entry", "let this user and address in (pg_hba.conf), or add ?sslmode=require"),
     ("role", "create that role or correct the user in ROLLUPS_DATABASE_URL"),
     ("database", "create that database or correct its name in ROLLUPS_DATABASE_URL"),
-    ("too many", "free a connection or raise max_connections"),
     ("starting up", "wait a moment and try again"),
     ("", "start that server or correct ROLLUPS_DATABASE_URL"),
 )

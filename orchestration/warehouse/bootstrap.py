@@ -85,7 +85,7 @@ def deploy(settings: Settings, url: str, models: Sequence[str]) -> list[NodeResu
     """
     with connect(url, application="rollups deploy") as connection:
         require_initialised(connection)
-        with _deploy_lock(connection), _deploying(url):
+        with _deploy_lock(connection), _deploying(settings, url):
             results = dbt_project(settings).run(
                 ["build", "--exclude-resource-type", "unit_test", "--select", *models]
             )
@@ -136,6 +136,9 @@ def write_config(connection: psycopg.Connection, settings: Settings) -> None:
         "support_schema": settings.support_schema,
         "change_capture": settings.change_capture,
         "delete_policy": settings.delete_policy,
+        "lock_timeout_seconds": str(settings.lock_timeout_seconds),
+        "statement_timeout_seconds": str(settings.statement_timeout_seconds),
+        "network_timeout_seconds": str(settings.network_timeout_seconds),
     }
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -198,19 +201,19 @@ def _run_scripts(connection: psycopg.Connection, paths: list[Path]) -> None:
 
 
 def _deploy_models(settings: Settings, url: str, progress: Progress) -> None:
-    with _deploying(url):
+    with _deploying(settings, url):
         for label, arguments in _DEPLOY_STEPS:
             progress(label)
             _require_success(label, dbt_project(settings).run(arguments))
 
 
 @contextmanager
-def _deploying(url: str) -> Iterator[None]:
+def _deploying(settings: Settings, url: str) -> Iterator[None]:
     # A refresh id without a scope: incremental models are created empty and existing ones keep
     # every row.
     os.environ["ROLLUPS_DEPLOY"] = "1"
     try:
-        with refresh_environment(url, uuid4()):
+        with refresh_environment(settings, url, uuid4()):
             yield
     finally:
         del os.environ["ROLLUPS_DEPLOY"]

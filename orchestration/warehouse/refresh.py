@@ -7,7 +7,8 @@ begin -> capture -> lock -> claim -> dbt -> (before_complete) -> complete. Work 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -18,9 +19,11 @@ from orchestration.errors import DatabaseError, RefreshError
 from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import require_initialised, write_config
 from orchestration.warehouse.connection import connect, one_line, refresh_environment
+from orchestration.warehouse.failures import with_advice
 from orchestration.warehouse.tenants import Partition
 
 LOCK_POLL_SECONDS = 1.0
+PENDING = "(the work stays pending)"
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,15 @@ def refresh(
     """
     started = time.monotonic()
     outcome = RefreshOutcome(uuid4(), request.family, request.trigger)
-    with connect(url, application="rollups refresh") as connection:
+    with (
+        _database_errors(outcome),
+        connect(url, application="rollups refresh", limits=settings) as connection,
+    ):
         require_initialised(connection)
         write_config(connection, settings)
-        connection.execute("select ops.hold_refresh(%s)", [outcome.refresh_id])
+        connection.execute(
+            "select ops.notice_lost_client(), ops.hold_refresh(%s)", [outcome.refresh_id]
+        )
         connection.execute(
             "select ops.begin_refresh(%s, %s, %s)",
             [outcome.refresh_id, request.family, request.trigger],
@@ -91,6 +99,15 @@ def refresh(
             raise
     object.__setattr__(outcome, "seconds", time.monotonic() - started)
     return outcome
+
+
+@contextmanager
+def _database_errors(outcome: RefreshOutcome) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        what = f"{outcome.family} refresh {outcome.refresh_id}"
+        raise DatabaseError(f"{what}: {with_advice(one_line(error))} {PENDING}") from error
 
 
 def partition_rows(
@@ -200,17 +217,17 @@ def _run_models(
     # dbt's unit tests try the models' logic on rows of their own: that is for `make test`.
     selection = ["build", "--exclude-resource-type", "unit_test"]
     selection += ["--select", f"tag:{outcome.family},config.materialized:incremental"]
-    with refresh_environment(url, outcome.refresh_id):
-        results = dbt_project(settings).run(selection, on_node=on_node)
+    what = f"{outcome.family} refresh {outcome.refresh_id}"
+    with refresh_environment(settings, url, outcome.refresh_id):
+        try:
+            results = dbt_project(settings).run(selection, on_node=on_node)
+        except RefreshError as error:
+            raise RefreshError(f"{what}: {with_advice(str(error))} {PENDING}") from None
     failed = [result for result in results if not result.succeeded]
     models = [result for result in failed if result.resource_type == "model"]
     if failed:
         first = next((result for result in models if result.status == "error"), failed[0])
-        raise RefreshError(
-            f"{outcome.family} refresh {outcome.refresh_id}: {first.name}: {first.message}"
-            " (the work stays pending)",
-            results,
-        )
+        raise RefreshError(f"{what}: {first.name}: {with_advice(first.message)} {PENDING}", results)
     return results
 
 
@@ -223,12 +240,7 @@ def _rebuilt_partitions(connection: psycopg.Connection, outcome: RefreshOutcome)
 
 
 def _complete(connection: psycopg.Connection, outcome: RefreshOutcome) -> None:
-    try:
-        connection.execute(
-            "select ops.complete_refresh(%s, %s)", [outcome.refresh_id, outcome.family]
-        )
-    except psycopg.Error as error:
-        raise DatabaseError(f"{outcome.family} refresh: {one_line(error)}") from error
+    connection.execute("select ops.complete_refresh(%s, %s)", [outcome.refresh_id, outcome.family])
 
 
 def _fail(connection: psycopg.Connection, outcome: RefreshOutcome, error: BaseException) -> None:

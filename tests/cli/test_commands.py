@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,6 +121,8 @@ def test_doctor_asks_for_indexes_and_finds_local_time(rollups: Rollups) -> None:
     index = checks["index message_events(created_at)"]
     assert index["level"] == "WARN"
     assert "create index concurrently on dripiq_app.message_events (created_at)" in index["remedy"]
+    cost = "without it, finding new events reads the whole table at every refresh"
+    assert re.match(rf"{cost} \([\d,.]+ [kM]B(, about [\d,]+ rows)?\)", index["finding"])
     query(rollups.url, "create index on dripiq_app.message_events (created_at)")
     query(
         rollups.url,

@@ -39,7 +39,8 @@ def look(
 def test_schedule_and_sensors_run_by_default(location: Location) -> None:
     repository = location.defs.get_repository_def()
     assert {each.name: each.default_status.value for each in repository.schedule_defs} == {
-        "outreach_hourly": "RUNNING"
+        "outreach_daily": "RUNNING",
+        "outreach_hourly": "RUNNING",
     }
     assert {each.name: each.default_status.value for each in repository.sensor_defs} == {
         "outreach_tenants": "RUNNING",

@@ -87,6 +87,7 @@ class Story(Generic[W]):
     tenant_of: dict[str, Any]
     before: Sight
     idle: Sight
+    idle_work: bool
     after: Sight
 
 
@@ -109,9 +110,9 @@ def tell(
         row.put(warehouse, tenant_of[row.name])
     refresh()
     before = see()
-    refresh()
+    idle_work = refresh().had_work
     idle = see()
     for row in bad:
         row.fix(warehouse, tenant_of[row.name])
     refresh()
-    return Story(bad, odd, tenant_of, before, idle, see())
+    return Story(bad, odd, tenant_of, before, idle, idle_work, see())

@@ -98,6 +98,7 @@ def test_the_rollups_are_what_both_recounts_say(
 def test_bad_rows_are_no_work_for_ever(request: pytest.FixtureRequest, family: str) -> None:
     story = story_of(request, family)
     assert story.before.pending == []
+    assert not story.idle_work
     assert story.idle == story.before
     assert story.after.pending == []
 

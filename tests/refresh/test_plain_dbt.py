@@ -45,24 +45,3 @@ def test_dbt_alone_refreshes_what_is_pending(outreach: OutreachWarehouse, tmp_pa
     assert outreach.pending() == []
     assert outreach.differences() == []
     assert outreach.metric("acme", NOON.date(), "sends") == 1
-
-
-def test_a_full_refresh_does_not_rebuild_tables(
-    outreach: OutreachWarehouse, tmp_path: Path
-) -> None:
-    outreach.add_tenant("acme")
-    outreach.add_contact("acme", "ann")
-    outreach.add_message("acme", "ann", "m1", NOON)
-    outreach.refresh()
-    outreach.connection.execute(
-        "create view public.mine as select * from analytics.metrics_tenant_daily"
-    )
-    outreach.connection.execute(
-        "create view public.rates as select * from analytics.rpt_tenant_daily"
-    )
-    before = outreach.row_versions()
-    output = _dbt(outreach, tmp_path, "run", "--full-refresh")
-    assert "ERROR=0" in output, output[-3000:]
-    assert outreach.row_versions() == before
-    assert outreach.rows("select sends from public.mine") == [(1,)]
-    assert outreach.rows("select sends from public.rates") == [(1,)]

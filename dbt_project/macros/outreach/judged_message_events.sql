@@ -17,7 +17,11 @@
             messages.campaign_id,
             messages.contact_id,
             messages.channel,
-            events.*
+            events.*,
+            {{ row_hash([
+                'events.source_hash', 'messages.tenant_id', 'messages.campaign_id',
+                'messages.contact_id', 'messages.channel'
+            ]) }} as row_hash
         from {{ all_events }} as events
         inner join {{ messages }} as messages
             on events.message_id = messages.message_id
@@ -54,13 +58,7 @@
     faulty_events as (
         select
             scoped_events.*,
-            case
-                when event_tenant_id is null then 'no_tenant'
-                when event_tenant_id <> tenant_id then 'tenant_mismatch'
-                when kind is null then 'unknown_type'
-                when not is_readable then 'unreadable_json'
-                else {{ time_fault('occurred_at', 'ingested_at') }}
-            end as fault
+            {{ outreach_event_fault('scoped_events') }} as fault
         from scoped_events
     ),
 

@@ -93,6 +93,8 @@
         verdict = 'counted' and kind in ('open', 'click') and row_number() over (
             partition by tenant_id, message_id, verdict, kind in ('open', 'click')
             order by occurred_at, ingested_at, event_id collate "C"
-        ) = 1 as is_first_engagement
+        ) = 1 as is_first_engagement,
+        row_hash as source_hash,
+        hashtextextended(provider_event_id, 0) as copy_key
     from with_machine
 {%- endmacro %}

@@ -54,6 +54,7 @@
             when kind in ('send', 'failure') then {{ time_fault('occurred_at', 'ingested_at') }}
         end as reason,
         is_trackable,
-        row_copy
+        row_copy,
+        source_hash
     from typed
 {%- endmacro %}

@@ -1,3 +1,26 @@
+{#-
+    Our tables keep history that the source may have lost, and dropping a seed would take the views
+    on it along: --full-refresh is refused before anything is changed.
+-#}
+{% macro refuse_full_refresh() -%}
+    {%- if execute and flags.FULL_REFRESH -%}
+        {%- set ours = [] -%}
+        {%- for id in selected_resources if id.startswith(('model.rollups.', 'seed.rollups.')) -%}
+            {%- do ours.append(id.split('.')[-1]) -%}
+        {%- endfor -%}
+        {%- if ours -%}
+            {%- do exceptions.raise_compiler_error(
+                '--full-refresh is refused: it would drop ' ~ ours[:3] | join(', ')
+                ~ (' and ' ~ (ours | length - 3) ~ ' more' if ours | length > 3 else '')
+                ~ ' with all that depends on them. To compute rollups again, run'
+                ~ ' `rollups backfill --family ' ~ families() | join('|') ~ ' --from DATE --to DATE`;'
+                ~ ' to load seeds again, run dbt seed without --full-refresh.'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Does this dbt command write models by itself, outside a refresh that somebody else drives? -#}
 {% macro drives_own_refresh() -%}
     {%- if not execute or flags.WHICH not in ('run', 'build') -%}

@@ -7,6 +7,7 @@
       subject          ledgers only: what the rows belong to - 'message', 'campaign', 'optouts',
                        'conversation'
       subject_column   the column that names it (optouts: none, the subject is the tenant)
+      copy_column      ledgers only: what copies of one source row have in common
       layer            ledgers only: the layer under which changed keys are noted as touched
       touched_columns  ledgers only: key columns to note, besides tenant_id and date
       scope_keys       rollups only: key columns besides tenant_id and date
@@ -111,6 +112,10 @@
         or not whole
         {%- endif %};
 
+    {%- if config.get('copy_column') %}
+    {{ note_copies_left_behind(arg_dict) }};
+    {%- endif %}
+
     -- A row that moved here from a date we must not write stays there until its subject's turn.
     update scope_diff set may_insert = false
     where may_insert and old_date is not null and not may_delete;
@@ -149,6 +154,49 @@
     update scope_diff set old_date = null where not may_delete;
     update scope_diff set new_date = null where not may_insert;
     {{ apply_diff_sql(arg_dict) }}
+{%- endmacro %}
+
+
+{#-
+    Where the copy that counted goes, another has to: its subject need not be in scope, for nothing
+    in the source links the two any more.
+-#}
+{% macro note_copies_left_behind(arg_dict) -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set copy = config.require('copy_column') -%}
+    create temporary table lost_copy on commit drop as
+    select old_rows.tenant_id, old_rows.{{ copy }}
+    from scope_diff as diff
+    inner join {{ arg_dict['target_relation'] }} as old_rows
+        on {{ same_key('old_rows', 'diff', key) }}
+    left join {{ arg_dict['temp_relation'] }} as new_rows
+        on {{ same_key('new_rows', 'diff', key) }}
+    where
+        diff.may_delete
+        and old_rows.verdict = 'counted'
+        and old_rows.{{ copy }} is not null
+        and (new_rows.verdict, new_rows.{{ copy }})
+        is distinct from (old_rows.verdict, old_rows.{{ copy }});
+
+    -- Hardly ever is there one, and only then is the ledger searched.
+    do $$
+    begin
+        if exists (select from lost_copy) then
+            perform ops.note_pending(
+                '{{ family_of(model) }}', array_agg(copies.tenant_id),
+                '{{ config.require("subject") }}',
+                array_agg(copies.{{ config.require("subject_column") }}),
+                'the copy that counted is gone'
+            )
+            from lost_copy
+            inner join {{ arg_dict['target_relation'] }} as copies using (tenant_id, {{ copy }})
+            where copies.verdict = 'duplicate' and not exists (
+                select 1 from {{ arg_dict['temp_relation'] }} as judged
+                where {{ same_key('judged', 'copies', key) }}
+            );
+        end if;
+    end
+    $$
 {%- endmacro %}
 
 

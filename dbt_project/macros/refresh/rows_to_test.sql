@@ -12,10 +12,7 @@
     {%- else -%}
         {%- if execute -%}
             {#- The session of a test may have run no model before, so it knows no refresh yet. -#}
-            {%- do run_query(
-                "select set_config('rollups.refresh_id', coalesce(ops.current_refresh_id()::text, '"
-                ~ invocation_id ~ "'), false)"
-            ) -%}
+            {%- do run_query("select ops.join_refresh('" ~ invocation_id ~ "')") -%}
         {%- endif -%}
         {{ rows_in_scope(family, relation, [], layers) }}
     {%- endif -%}

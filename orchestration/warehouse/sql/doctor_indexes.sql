@@ -2,8 +2,16 @@
 select
     wanted.table_name,
     wanted.column_name,
-    pg_catalog.pg_table_size(relation.oid) as bytes,
-    greatest(relation.reltuples, 0)::bigint as row_count,
+    -- a partitioned table is as large as its partitions
+    coalesce(
+        (
+            select sum(pg_catalog.pg_table_size(part.relid))::bigint
+            from pg_catalog.pg_partition_tree(relation.oid) as part
+        ),
+        pg_catalog.pg_table_size(relation.oid)
+    ) as bytes,
+    -- unknown before the first analyze
+    nullif(greatest(relation.reltuples, 0), 0)::bigint as row_count,
     exists (
         select 1
         from pg_catalog.pg_index as i

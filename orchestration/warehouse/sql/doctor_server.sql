@@ -20,7 +20,15 @@ select
     (
         select extract(epoch from clock_timestamp() - min(xact_start))
         from pg_catalog.pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
-    )::float8 as oldest_transaction_seconds
+        where
+            datname = current_database()
+            and pid <> pg_backend_pid()
+            and backend_type is distinct from 'autovacuum worker'
+    )::float8 as oldest_transaction_seconds,
+    (
+        select extract(epoch from clock_timestamp() - min(prepared))
+        from pg_catalog.pg_prepared_xacts
+        where database = current_database()
+    )::float8 as oldest_prepared_seconds
 from pg_catalog.pg_roles as role
 where role.rolname = current_user

@@ -3,6 +3,7 @@
     unique_key=['tenant_id', 'message_id', 'activity_id'],
     subject='message',
     subject_column='message_id',
+    copy_column='copy_key',
     layer='activity',
     touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
     pre_hook="{{ enter_refresh('outreach') }}",
@@ -89,7 +90,8 @@ replies as (
         coalesce(contact_id, '__none__') as contact_id,
         channel,
         {{ time_fault('occurred_at', 'ingested_at') }} as reason,
-        row_copy
+        row_copy,
+        source_hash
     from inbound_messages
 ),
 
@@ -111,7 +113,9 @@ activities as (
         is_first_engagement,
         is_machine,
         is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash,
+        copy_key
     from events
 
     union all
@@ -138,7 +142,9 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        is_trackable
+        is_trackable,
+        source_hash,
+        null::bigint as copy_key
     from sendings
 
     union all
@@ -165,7 +171,9 @@ activities as (
         false as is_first_engagement,
         false as is_machine,
         false as is_block,
-        false as is_trackable
+        false as is_trackable,
+        source_hash,
+        null::bigint as copy_key
     from replies
 )
 
@@ -178,13 +186,9 @@ select
     activities.kind,
     -- of a row without a time, that there is none
     coalesce(activities.occurred_at, 'infinity') as occurred_at,
-    -- a time that cannot be is filed under the day it came in
     (
-        case
-            when activities.verdict in ('counted', 'duplicate') and isfinite(activities.occurred_at)
-                then activities.occurred_at
-            else {{ filed_at('activities.occurred_at', 'activities.ingested_at') }}
-        end at time zone tenants.timezone
+        {{ outreach_filed_at('activities.kind', 'activities.occurred_at', 'activities.ingested_at') }}
+        at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', coalesce(activities.occurred_at, 'infinity'), tenants.timezone) as hour,
     activities.campaign_id,
@@ -196,7 +200,9 @@ select
     activities.is_machine,
     activities.is_block,
     activities.is_trackable,
-    activities.ingested_at
+    activities.ingested_at,
+    activities.source_hash,
+    activities.copy_key
 from activities
 inner join tenants
     on activities.tenant_id = tenants.tenant_id

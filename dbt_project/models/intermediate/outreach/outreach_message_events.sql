@@ -14,7 +14,11 @@ select
     messages.campaign_id,
     messages.contact_id,
     messages.channel,
-    events.*
+    events.*,
+    {{ row_hash([
+        'events.source_hash', 'messages.tenant_id', 'messages.campaign_id', 'messages.contact_id',
+        'messages.channel'
+    ]) }} as row_hash
 from events
 inner join messages
     on events.message_id = messages.message_id

@@ -31,52 +31,21 @@ transitions as (
 ),
 
 judged as (
-    select
-        transitions.*,
-        {{ number_copies(
-            'outreach', 'campaign_transitions',
-            ['tenant_id', 'campaign_id', 'transition_id'],
-            ['ingested_at', 'occurred_at', 'to_status', 'reason']
-        ) }} as row_copy,
-        {{ time_fault('occurred_at', 'ingested_at') }} as fault
-    from transitions
-),
-
--- A retried job logs its step twice.
-numbered as (
-    select
-        judged.*,
-        row_number() over (
-            partition by
-                tenant_id, campaign_id, reason, occurred_at, from_status, to_status,
-                row_copy > 1, fault is null
-            order by ingested_at, transition_id collate "C"
-        ) as copy
-    from judged
+    {{ outreach_judged_transitions('transitions') }}
 )
 
 select
-    numbered.tenant_id,
-    numbered.campaign_id,
-    case
-        when numbered.row_copy > 1 then numbered.transition_id || ' copy ' || numbered.row_copy
-        else numbered.transition_id
-    end as transition_id,
-    case
-        when numbered.row_copy > 1 then 'duplicate'
-        when numbered.fault is not null then 'quarantined'
-        when numbered.copy > 1 then 'duplicate'
-        else 'counted'
-    end as verdict,
-    case when numbered.row_copy = 1 then numbered.fault end as reason,
-    numbered.from_status,
-    numbered.to_status,
-    coalesce(numbered.occurred_at, 'infinity') as occurred_at,
-    (
-        {{ filed_at('numbered.occurred_at', 'numbered.ingested_at') }}
-        at time zone tenants.timezone
-    )::date as date,
-    numbered.ingested_at
-from numbered
+    judged.tenant_id,
+    judged.campaign_id,
+    judged.transition_id,
+    judged.verdict,
+    judged.reason,
+    judged.from_status,
+    judged.to_status,
+    judged.occurred_at,
+    (judged.filed_at at time zone tenants.timezone)::date as date,
+    judged.ingested_at,
+    judged.source_hash
+from judged
 inner join tenants
-    on numbered.tenant_id = tenants.tenant_id
+    on judged.tenant_id = tenants.tenant_id

@@ -24,7 +24,8 @@ select
     (conversations.occurred_at at time zone subjects.timezone)::date as date,
     conversations.inbox_id::bigint as inbox_id,
     conversations.assignee_id::bigint as assignee_id,
-    conversations.team_id::bigint as team_id
+    conversations.team_id::bigint as team_id,
+    conversations.source_hash
 from subjects
 inner join conversations
     on

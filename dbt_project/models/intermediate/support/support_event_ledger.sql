@@ -81,7 +81,8 @@ select
     conversations.team_id::bigint as team_id,
     events.value::text::numeric as value,
     events.value_in_business_hours::text::numeric as business_value,
-    events.ingested_at
+    events.ingested_at,
+    {{ support_row_hash('events') }} as source_hash
 from events
 inner join registry
     on events.name = registry.event_name

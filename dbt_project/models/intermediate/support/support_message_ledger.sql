@@ -72,7 +72,8 @@ select
     conversations.inbox_id::bigint as conversation_inbox_id,
     (conversations.occurred_at at time zone messages.timezone)::date as conversation_date,
     count(*) filter (where messages.direction = 'incoming') as incoming_messages_count,
-    count(*) filter (where messages.direction = 'outgoing') as outgoing_messages_count
+    count(*) filter (where messages.direction = 'outgoing') as outgoing_messages_count,
+    bit_xor({{ support_row_hash('messages') }}) as source_hash
 from messages
 left join conversations
     on

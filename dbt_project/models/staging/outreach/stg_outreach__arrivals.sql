@@ -14,6 +14,7 @@ sent_messages as (
         tenant_id,
         campaign_id,
         contact_id,
+        provider_message_id,
         channel,
         state::text as state,
         sent_at,
@@ -27,8 +28,11 @@ events as (
         id,
         tenant_id,
         message_id,
+        type,
         event_at,
-        created_at
+        data,
+        created_at,
+        sg_event_id
     from {{ source('outreach', 'message_events') }}
 ),
 
@@ -37,7 +41,9 @@ transitions as (
         id,
         tenant_id,
         campaign_id,
+        from_status,
         to_status,
+        reason,
         occurred_at,
         created_at
     from {{ source('outreach', 'campaign_transitions') }}
@@ -48,6 +54,7 @@ unsubscribes as (
         'id': 'text',
         'tenant_id': 'text',
         'channel': 'text',
+        'channel_value': 'text',
         'campaign_id': 'text',
         'contact_id': 'text',
         'unsubscribed_at': 'timestamp',
@@ -80,6 +87,7 @@ arrivals as (
         end as occurred_at,
         {{ to_utc('updated_at') }} as ingested_at,
         updated_at as ingest_watermark,
+        hashtextextended(sent_messages::text, 0) as content_hash,
         {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} as fault
     from sent_messages
 
@@ -95,6 +103,8 @@ arrivals as (
         {{ to_utc('events.event_at') }} as occurred_at,
         {{ to_utc('events.created_at') }} as ingested_at,
         events.created_at as ingest_watermark,
+        -- with what it takes from its message
+        hashtextextended(row(events.*, messages.*)::text, 0) as content_hash,
         coalesce(
             {{ key_fault(['events.id', 'events.message_id']) }},
             case when messages.message_id is null then 'no_message' end
@@ -123,6 +133,7 @@ arrivals as (
         {{ to_utc('received_at') }} as occurred_at,
         {{ to_utc('updated_at') }} as ingested_at,
         updated_at as ingest_watermark,
+        hashtextextended(inbound_messages::text, 0) as content_hash,
         {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} as fault
     from inbound_messages
 
@@ -136,6 +147,7 @@ arrivals as (
         {{ to_utc('occurred_at') }} as occurred_at,
         {{ to_utc('created_at') }} as ingested_at,
         created_at as ingest_watermark,
+        hashtextextended(transitions::text, 0) as content_hash,
         {{ key_fault(['id', 'campaign_id', 'to_status::text']) }} as fault
     from transitions
 
@@ -149,6 +161,7 @@ arrivals as (
         {{ to_utc('unsubscribed_at') }} as occurred_at,
         {{ to_utc('created_at') }} as ingested_at,
         created_at as ingest_watermark,
+        hashtextextended(unsubscribes::text, 0) as content_hash,
         {{ key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text']) }} as fault
     from unsubscribes
 )
@@ -161,6 +174,7 @@ select
     arrivals.occurred_at,
     coalesce(arrivals.ingested_at, 'infinity') as ingested_at,
     arrivals.ingest_watermark,
+    arrivals.content_hash,
     {{ arrival_fault() }} as fault,
     -- its verdict, if it needs one, is in a ledger
     false as is_ignored,

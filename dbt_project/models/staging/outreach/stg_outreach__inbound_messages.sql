@@ -24,6 +24,11 @@ select
     {{ to_utc('received_at') }} as occurred_at,
     received_at as occurred_watermark,
     coalesce({{ to_utc('updated_at') }}, 'infinity') as ingested_at,
-    updated_at as ingest_watermark
+    updated_at as ingest_watermark,
+
+    -- content
+    {{ row_hash([
+        'id', 'tenant_id', 'campaign_id', 'contact_id', 'channel::text', to_utc('received_at')
+    ]) }} as source_hash
 from inbound_messages
 where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -13,6 +13,8 @@ events as (
         id,
         account_id,
         conversation_id,
+        inbox_id,
+        user_id,
         name,
         value,
         value_in_business_hours,
@@ -25,6 +27,10 @@ conversations as (
     select
         id,
         account_id,
+        inbox_id,
+        status,
+        assignee_id,
+        team_id,
         created_at,
         updated_at
     from {{ source('support', 'conversations') }}
@@ -35,7 +41,10 @@ messages as (
         id,
         account_id,
         conversation_id,
+        inbox_id,
         message_type,
+        sender_type,
+        sender_id,
         created_at,
         updated_at
     from {{ source('support', 'messages') }}
@@ -50,6 +59,7 @@ arrivals as (
         {{ to_utc('events.created_at') }} as occurred_at,
         {{ to_utc('events.updated_at') }} as ingested_at,
         events.updated_at as ingest_watermark,
+        hashtextextended(events::text, 0) as content_hash,
         coalesce(
             case when events.id is null then 'no_id' end,
             {{ time_fault(to_utc('events.created_at'), to_utc('events.updated_at')) }},
@@ -71,6 +81,7 @@ arrivals as (
         {{ to_utc('created_at') }} as occurred_at,
         {{ to_utc('updated_at') }} as ingested_at,
         updated_at as ingest_watermark,
+        hashtextextended(conversations::text, 0) as content_hash,
         coalesce(
             case when id is null then 'no_id' end,
             {{ time_fault(to_utc('created_at'), to_utc('updated_at')) }}
@@ -88,6 +99,7 @@ arrivals as (
         {{ to_utc('messages.created_at') }} as occurred_at,
         {{ to_utc('messages.updated_at') }} as ingested_at,
         messages.updated_at as ingest_watermark,
+        hashtextextended(messages::text, 0) as content_hash,
         coalesce(
             case when messages.id is null then 'no_id' end,
             {{ time_fault(to_utc('messages.created_at'), to_utc('messages.updated_at')) }},
@@ -105,6 +117,7 @@ select
     arrivals.occurred_at,
     coalesce(arrivals.ingested_at, 'infinity') as ingested_at,
     arrivals.ingest_watermark,
+    arrivals.content_hash,
     {{ arrival_fault() }} as fault,
     -- without a reporting zone an account has no rollups
     arrivals.is_ignored or tenants.timezone is null as is_ignored,

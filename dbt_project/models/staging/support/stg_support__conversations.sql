@@ -19,7 +19,12 @@ select
     {{ to_utc('created_at') }} as occurred_at,
     created_at as occurred_watermark,
     {{ to_utc('updated_at') }} as ingested_at,
-    updated_at as ingest_watermark
+    updated_at as ingest_watermark,
+
+    -- content
+    {{ row_hash([
+        'id', 'account_id', 'inbox_id', 'assignee_id', 'team_id', to_utc('created_at')
+    ]) }} as source_hash
 from {{ source('support', 'conversations') }}
 where {{ is_sound([
     "case when id is null then 'no_id' end",

@@ -22,7 +22,13 @@ select
     {{ to_utc('created_at') }} as occurred_at,
     created_at as occurred_watermark,
     {{ to_utc('updated_at') }} as ingested_at,
-    updated_at as ingest_watermark
+    updated_at as ingest_watermark,
+
+    -- content
+    {{ row_hash([
+        'id', 'account_id', 'conversation_id', 'inbox_id',
+        "case when sender_type = 'User' then sender_id end", 'message_type', to_utc('created_at')
+    ]) }} as source_hash
 from {{ source('support', 'messages') }}
 where {{ is_sound([
     "case when id is null then 'no_id' end",

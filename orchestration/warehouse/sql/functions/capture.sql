@@ -2,14 +2,29 @@
 -- Bodies may name views that dbt creates afterwards.
 set check_function_bodies = off;
 
+create or replace function ops.lock_pending(p_family text) returns void
+language sql
+as $$
+    -- Who notes or strikes many pieces of work, in whatever order, does so alone: a capture, a
+    -- model, a completion. Also two captures would note the same rows and fight over the watermark.
+    select pg_advisory_xact_lock(hashtextextended('rollups pending ' || p_family, 0));
+$$;
+comment on function ops.lock_pending is 'Until the end of the transaction nobody else writes a family''s pending work; taken after any lock of tenants';
+
 drop function if exists ops.note_pending(text, text[], text, text[], text);
 create or replace function ops.note_pending(
     p_family text, p_tenant_ids text[], p_grain text, p_keys text[], p_reason text,
     p_since timestamptz default now()
 ) returns bigint
-language sql
+language plpgsql
 as $$
-    -- p_since: from when on the rollups may lack it; work noted again keeps its first time.
+-- p_since: from when on the rollups may lack it; work noted again keeps its first time.
+declare
+    pieces bigint;
+begin
+    if cardinality(p_tenant_ids) > 0 then
+        perform ops.lock_pending(p_family);
+    end if;
     with noted as (
         insert into ops.pending (family, tenant_id, grain, key, reason, noted_at)
         select distinct p_family, work.tenant_id, p_grain, work.key, p_reason, p_since
@@ -21,55 +36,91 @@ as $$
             seq = excluded.seq
         returning 1
     )
-    select count(*) from noted
-$$;
-
-create or replace function ops.safe_horizon() returns timestamptz
-language plpgsql
-as $$
-declare
-    oldest timestamptz;
-    hidden boolean;
-begin
-    select
-        min(xact_start),
-        bool_or(query = '<insufficient privilege>')
-    into oldest, hidden
-    from pg_catalog.pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid();
-
-    select least(oldest, min(prepared)) into oldest
-    from pg_catalog.pg_prepared_xacts where database = current_database();
-
-    -- Without pg_read_all_stats the transactions of other roles are hidden: the overlap must cover them.
-    if hidden then
-        oldest := least(oldest, clock_timestamp() - make_interval(secs => ops.config_number('capture_overlap_seconds')));
-    end if;
-    return coalesce(oldest, clock_timestamp());
+    select count(*) into pieces from noted;
+    return pieces;
 end
 $$;
-comment on function ops.safe_horizon is 'Start of the oldest transaction that may still commit; take it before reading the source';
+
+drop function if exists ops.safe_horizon();
+create or replace function ops.safe_horizon(p_earlier timestamptz default null) returns timestamptz
+language plpgsql
+as $$
+-- p_earlier: an earlier safe horizon, for when a prepared transaction hides its start.
+declare
+    -- The clock first, and a second off: a transaction shows a moment after it has begun.
+    horizon timestamptz := clock_timestamp() - interval '1 second';
+    overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
+    oldest timestamptz;
+    hidden boolean;
+    prepared_at timestamptz;
+begin
+    perform pg_stat_clear_snapshot();
+    select
+        min(xact_start),
+        bool_or(query = '<insufficient privilege>' or state = 'disabled')
+    into oldest, hidden
+    from pg_catalog.pg_stat_activity
+    where
+        datname = current_database()
+        and pid <> pg_backend_pid()
+        and backend_type is distinct from 'autovacuum worker';
+    horizon := least(horizon, oldest);
+
+    -- Without pg_read_all_stats (or track_activities) transactions are hidden: the overlap must cover them.
+    if hidden then
+        horizon := least(horizon, clock_timestamp() - overlap);
+    end if;
+
+    -- A prepared transaction tells when it was prepared, not when it began. Whatever was safe
+    -- before still is: it was seen running then, or has begun since.
+    select min(prepared) into prepared_at
+    from pg_catalog.pg_prepared_xacts where database = current_database();
+    if prepared_at is not null then
+        horizon := least(horizon, coalesce(p_earlier, prepared_at - overlap));
+    end if;
+    return horizon;
+end
+$$;
+comment on function ops.safe_horizon is 'Time before which no transaction that may still commit has begun; take it before reading the source';
 
 create or replace function ops.capture(p_family text) returns bigint
 language plpgsql
+as $$
+begin
+    -- The horizon has to be older than what is read.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'ops.capture in a % transaction would read the source as of its start',
+            current_setting('transaction_isolation')
+            using hint = 'set default_transaction_isolation = ''read committed'' for this role';
+    end if;
+    return ops.look_for_changes(p_family);
+end
+$$;
+comment on function ops.capture is 'Notes as pending what was ingested since the last capture; returns how many pieces of work';
+
+create or replace function ops.look_for_changes(p_family text) returns bigint
+language plpgsql
 set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
     src ops.capture_source;
-    horizon timestamptz := ops.safe_horizon();
+    horizon timestamptz;
     overlap interval := make_interval(secs => ops.config_number('capture_overlap_seconds'));
     known_to timestamptz;
     complete_to timestamptz;
+    newest timestamptz;
     has_rows boolean;
     by_triggers boolean := (select value = 'triggers' from ops.config where name = 'change_capture');
+    noted_before timestamptz;
     noted bigint := 0;
     noted_now bigint;
 begin
     if by_triggers then
         perform ops.require_triggers(p_family);
     end if;
-    -- One capture at a time: two would note the same rows and fight over the watermark.
-    perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
+    perform ops.lock_pending(p_family);
+    select ops.safe_horizon(min(captured_at)) into noted_before from ops.watermark where family = p_family;
     noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
         + ops.take_change_queue(p_family);
 
@@ -83,13 +134,17 @@ begin
             where family = p_family and source_table = src.source_table
         ) then
             noted := noted + ops.replay_quarantine(src, complete_to - overlap);
-            update ops.watermark set captured_at = least(horizon, now())
+            update ops.watermark set captured_at = least(noted_before, now())
             where family = p_family and source_table = src.source_table;
             delete from ops.seen where family = p_family and source_table = src.source_table;
             continue;
         end if;
+        horizon := ops.safe_horizon(complete_to);
 
-        if known_to is null or known_to = '-infinity' then
+        if known_to is null or (
+            known_to = '-infinity'
+            and not exists (select from ops.seen where family = p_family and source_table = src.source_table)
+        ) then
             execute format(
                 'select max(ingested_at) filter (where isfinite(ingested_at) and ingested_at <= now() + interval ''1 day''),'
                 ' count(*) > 0 from %s', src.relation
@@ -97,12 +152,14 @@ begin
             -- Rows that do not say when they came in are no reason to load again.
             known_to := least(horizon, coalesce(known_to, case when has_rows then horizon else '-infinity' end));
             execute format($q$
-                insert into ops.seen (family, source_table, row_id, ingested_at)
-                select %1$L, %2$L, %3$s, max(ingested_at) from %4$s
-                where fault is null and ops.is_arriving(ingest_watermark, $1)
-                group by %3$s
-            $q$, p_family, src.source_table, src.row_id, src.relation) using known_to - overlap;
-            perform ops.read_arrivals(src, '-infinity');
+                insert into ops.seen (family, source_table, row_id, ingested_at, content_hash)
+                select %1$L, %2$L, row_id, max(ingested_at), bit_xor(content_hash)
+                from %3$s where fault is null and ops.is_arriving(ingest_watermark, $1)
+                group by row_id
+                on conflict (family, source_table, row_id) do update
+                set ingested_at = excluded.ingested_at, content_hash = excluded.content_hash
+            $q$, p_family, src.source_table, src.relation) using known_to - overlap;
+            perform ops.read_arrivals(src, null, true);
             perform ops.keep_quarantine(src);
             execute format($q$
                 select ops.note_pending(
@@ -124,13 +181,18 @@ begin
 
         perform ops.read_arrivals(src, known_to - overlap);
         perform ops.keep_quarantine(src);
+        -- Nobody can have come in from tomorrow on, and it must not blind us for what comes until then.
+        select max(ingested_at) into newest
+        from fresh_row
+        where isfinite(ingested_at) and ingested_at <= now() + interval '1 day';
+        -- Two changes may carry the same ingest time: what tells them apart is the content.
         delete from fresh_row
         using ops.seen
         where
             seen.family = p_family
             and seen.source_table = src.source_table
             and seen.row_id = fresh_row.row_id
-            and seen.ingested_at = fresh_row.ingested_at;
+            and seen.content_hash = fresh_row.content_hash;
 
         select ops.note_pending(
             p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
@@ -140,18 +202,14 @@ begin
         noted := noted + noted_now;
 
         -- The newest row seen, never the clock: what was taken in under a slower clock comes later.
-        known_to := greatest(
-            known_to, least(horizon, (
-                select max(ingested_at) from fresh_row
-                where isfinite(ingested_at) and ingested_at <= now() + interval '1 day'
-            ))
-        );
-        insert into ops.seen (family, source_table, row_id, ingested_at)
-        select p_family, src.source_table, row_id, max(ingested_at)
+        known_to := greatest(known_to, least(horizon, coalesce(newest, known_to)));
+        insert into ops.seen (family, source_table, row_id, ingested_at, content_hash)
+        select distinct on (row_id) p_family, src.source_table, row_id, ingested_at, content_hash
         from fresh_row
         where fault is null and ops.is_arriving(ingested_at, known_to - overlap)
-        group by row_id
-        on conflict (family, source_table, row_id) do update set ingested_at = excluded.ingested_at;
+        order by row_id, ingested_at desc
+        on conflict (family, source_table, row_id) do update
+        set ingested_at = excluded.ingested_at, content_hash = excluded.content_hash;
         delete from ops.seen
         where
             family = p_family and source_table = src.source_table
@@ -162,7 +220,7 @@ begin
     return noted;
 end
 $$;
-comment on function ops.capture is 'Notes as pending what was ingested since the last capture; returns how many pieces of work';
+comment on function ops.look_for_changes is 'The work of a capture; by itself only in a transaction that takes it back';
 
 create or replace function ops.note_changed_zones(p_family text) returns bigint
 language sql

@@ -13,9 +13,12 @@ language sql stable parallel safe
 -- Compared as the source stores it, so that its index serves; the session is pinned to UTC.
 return ingest_watermark >= since::timestamp or ingest_watermark is null or ingest_watermark < '1971-01-01'::timestamp;
 
-create or replace function ops.read_arrivals(src ops.capture_source, p_since timestamptz) returns void
+create or replace function ops.read_arrivals(
+    src ops.capture_source, p_since timestamptz, p_all_faulty boolean default false
+) returns void
 language plpgsql
 set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 begin
     -- Rows that came in since then, and those in quarantine. In one pass: a source may have no
@@ -26,6 +29,7 @@ begin
         subject_key text,
         ingested_at timestamptz,
         ingest_watermark timestamp,
+        content_hash bigint,
         fault text,
         filed_at timestamptz,
         timezone text
@@ -34,13 +38,13 @@ begin
     execute format($q$
         insert into fresh_row
         select
-            tenant_id, %1$s, %2$s, ingested_at, ingest_watermark, fault,
+            tenant_id, %1$s, %2$s, ingested_at, ingest_watermark, content_hash, fault,
             case when fault is not null then ops.filed_at(occurred_at, ingested_at, $3) end, timezone
         from %3$s
         where %4$s
     $q$, src.row_id, src.subject_key, src.relation,
         case
-            when p_since = '-infinity' then 'fault is not null'
+            when p_all_faulty then 'fault is not null'
             when p_since is not null then 'ops.is_arriving(ingest_watermark, $1) or ingest_watermark = any($2)'
             else 'ingest_watermark = any($2) or (ingest_watermark is null and array_position($2, null) is not null)'
         end)
@@ -48,9 +52,31 @@ begin
         select distinct quarantined.ingest_watermark from ops.quarantined_row as quarantined
         where quarantined.family = src.family and quarantined.source_table = src.source_table
     ), ops.min_event_at();
+    -- Rows that came in together with one in quarantine are none of it.
+    delete from fresh_row
+    where
+        fault is null
+        and not coalesce(ops.is_arriving(ingest_watermark, p_since), false)
+        and not exists (
+            select from ops.quarantined_row as quarantined
+            where
+                quarantined.family = src.family and quarantined.source_table = src.source_table
+                and quarantined.row_id = left(fresh_row.row_id, 200)
+                and quarantined.ingest_watermark = fresh_row.ingest_watermark
+        );
+    -- Rows with one id are told from what they were before by all of them.
+    update fresh_row set content_hash = copies.content_hash
+    from (
+        select row_id, bit_xor(content_hash) as content_hash
+        from fresh_row
+        where fault is null
+        group by row_id
+        having count(*) > 1
+    ) as copies
+    where fresh_row.row_id = copies.row_id and fresh_row.fault is null;
 end
 $$;
-comment on function ops.read_arrivals is 'Fills fresh_row with what came in since a time (-infinity: with all that is at fault) and with what is in quarantine';
+comment on function ops.read_arrivals is 'Fills fresh_row with what came in since a time and with what is in quarantine, or with all that is at fault';
 
 create or replace function ops.filed_at(
     occurred_at timestamptz, ingested_at timestamptz, min_event_at timestamptz
@@ -140,7 +166,7 @@ language plpgsql
 set timezone = 'UTC'
 as $$
 begin
-    perform pg_advisory_xact_lock(hashtextextended('rollups capture ' || p_family, 0));
+    perform ops.lock_pending(p_family);
     return (
         select coalesce(sum(ops.replay_quarantine(source)), 0)
         from ops.capture_source as source where source.family = p_family

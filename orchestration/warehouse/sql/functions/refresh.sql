@@ -15,8 +15,11 @@ select
     case
         when ended.event = 'completed' then 'completed'
         when ended.event = 'failed' then 'failed'
-        -- dbt by itself has no session that lasts as long as its run
-        when started.detail ->> 'trigger' = 'dbt' and started.at > now() - interval '6 hours' then 'running'
+        -- dbt by itself has no session that lasts as long as its run, only one for each model
+        when started.detail ->> 'trigger' = 'dbt' and greatest(
+            started.at,
+            (select max(built.at) from ops.refresh_model as built where built.refresh_id = started.refresh_id)
+        ) > now() - interval '5 minutes' then 'running'
         when exists (
             select 1
             from pg_catalog.pg_locks as held
@@ -41,6 +44,7 @@ comment on view ops.refresh is 'One row a refresh; lost: it started, never ended
 create or replace function ops.begin_refresh(p_refresh_id uuid, p_family text, p_trigger text) returns void
 language sql
 as $$
+    select ops.forget_lost_refreshes(p_family);
     insert into ops.refresh_log (refresh_id, event, family, detail)
     values (p_refresh_id, 'started', p_family, jsonb_build_object('trigger', p_trigger));
 $$;
@@ -129,6 +133,22 @@ end
 $$;
 comment on function ops.claim_partitions is 'Notes pairs of tenant and date as pending and claims just them';
 
+create or replace function ops.lock_writes(p_refresh_id uuid, p_family text) returns void
+language plpgsql
+as $$
+begin
+    -- Until the end of the transaction, in a fixed order: nobody else writes these tenants.
+    perform pg_advisory_xact_lock(key)
+    from (
+        select hashtextextended('rollups write ' || family || ' ' || tenant_id, 0) as key
+        from ops.refresh_scope
+        where refresh_id = p_refresh_id and family = p_family
+        order by 1
+        offset 0
+    ) as locks;
+end
+$$;
+
 create or replace function ops.enter_refresh(p_family text, p_default_refresh_id text) returns void
 language plpgsql
 as $$
@@ -136,17 +156,10 @@ begin
     -- First statement of a model's transaction: pins the zone, names the refresh, and takes the
     -- lock of every tenant in scope in a fixed order, so that no other refresh writes beside it.
     perform set_config('TimeZone', 'UTC', false);
-    if ops.current_refresh_id() is null then
-        perform set_config('rollups.refresh_id', p_default_refresh_id, false);
-    end if;
-    perform pg_advisory_xact_lock(key)
-    from (
-        select hashtextextended('rollups write ' || family || ' ' || tenant_id, 0) as key
-        from ops.refresh_scope
-        where refresh_id = ops.current_refresh_id() and family = p_family
-        order by 1
-        offset 0
-    ) as locks;
+    perform ops.notice_lost_client();
+    perform ops.join_refresh(p_default_refresh_id);
+    perform ops.require_driver();
+    perform ops.lock_writes(ops.current_refresh_id(), p_family);
 end
 $$;
 
@@ -205,6 +218,9 @@ as $$
 declare
     partitions bigint;
 begin
+    -- A model of another refresh (dbt by itself holds no tenant) may be reading the touched keys.
+    perform ops.lock_writes(p_refresh_id, p_family);
+    perform ops.lock_pending(p_family);
     insert into ops.refresh_partition (refresh_id, family, tenant_id, date)
     select p_refresh_id, p_family, tenant_id, date
     from ops.refreshed_partitions(p_refresh_id, p_family);
@@ -243,6 +259,8 @@ as $$
 declare
     family_name text;
 begin
+    perform ops.notice_lost_client();
+    perform ops.limit_session();
     for family_name in select unnest(string_to_array(value, ',')) from ops.config where name = 'families' loop
         perform ops.capture(family_name);
         perform ops.begin_refresh(p_invocation_id::uuid, family_name, 'dbt');

@@ -1,0 +1,7 @@
+{#- What an event or a message says, and its conversation: `rows_of` left joined to `conversations`. -#}
+{% macro support_row_hash(rows_of) -%}
+    {{ row_hash([
+        rows_of ~ '.source_hash', 'conversations.conversation_id', 'conversations.occurred_at',
+        'conversations.inbox_id', 'conversations.team_id'
+    ]) }}
+{%- endmacro %}
