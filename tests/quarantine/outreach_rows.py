@@ -67,7 +67,7 @@ def bad(table: str, **changes: Any) -> Put:
     return lambda warehouse, tenant: put_row(warehouse, tenant, table, **changes)
 
 
-def set_right(table: str, *, where: str | None = None, **changes: Any) -> Put:
+def set_right(table: str, where: str | None = None, /, **changes: Any) -> Put:
     """Correct the bad row; it comes in again. Texts may name the tenant as ``{}``."""
 
     def fix(warehouse: OutreachWarehouse, tenant: str) -> None:
@@ -150,10 +150,10 @@ def _ids() -> list[BadRow[OutreachWarehouse]]:
         name = SHORT[table]
         rows += [
             BadRow(f"{name}_without_id", table, "no_id", bad(table, id=None),
-                   set_right(table, id="bad_{}", where=_the_bad_one(table, "id is null")),
+                   set_right(table, _the_bad_one(table, "id is null"), id="bad_{}"),
                    tenant=None),
             BadRow(f"{name}_with_an_endless_id", table, "id_too_long", bad(table, id=LONG),
-                   set_right(table, id="bad_{}", where=_the_bad_one(table, "length(id) > 500"))),
+                   set_right(table, _the_bad_one(table, "length(id) > 500"), id="bad_{}")),
         ]  # fmt: skip
     for table in ("outbound_messages", "inbound_messages"):
         for column, right in (("campaign_id", "campaign_c_{}"), ("contact_id", "c_{}")):
@@ -282,5 +282,6 @@ ODD_ROWS: list[OddRow[OutreachWarehouse]] = [
         for table in TABLES
     ),
     OddRow("two_events_with_one_id_that_differ", EVENTS,
-           twice(EVENTS, type="click", sg_event_id="other", created_at=LATER), duplicates=1),
+           twice(EVENTS, type="click", sg_event_id="other",
+                 created_at=AT + timedelta(minutes=2)), duplicates=1),
 ]  # fmt: skip

@@ -44,7 +44,7 @@ def bad(table: str, **changes: Any) -> Put:
     return lambda warehouse, account: put_row(warehouse, account, table, **changes)
 
 
-def set_right(table: str, *, where: str = "id = {bad}", **changes: Any) -> Put:
+def set_right(table: str, where: str = "id = {bad}", /, **changes: Any) -> Put:
     """Correct the bad row; it comes in again. Texts may name {account}, {good} and {bad}."""
 
     def fix(warehouse: SupportWarehouse, account: int) -> None:
@@ -106,7 +106,7 @@ def _ids() -> list[BadRow[SupportWarehouse]]:
             BadRow(f"{name}_of_a_stranger", table, "unknown_tenant",
                    bad(table, account_id=STRANGER), right, str(STRANGER)),
             BadRow(f"{name}_without_id", table, "no_id", bad(table, id=None),
-                   set_right(table, id="{bad}", where="account_id = {account} and id is null")),
+                   set_right(table, "account_id = {account} and id is null", id="{bad}")),
         ]  # fmt: skip
     return rows
 

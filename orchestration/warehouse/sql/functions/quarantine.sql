@@ -19,6 +19,7 @@ create or replace function ops.read_arrivals(
 language plpgsql
 set timezone = 'UTC'
 set datestyle = 'ISO'
+set client_min_messages = warning
 as $$
 begin
     -- Rows that came in since then, and those in quarantine. In one pass: a source may have no
@@ -96,6 +97,7 @@ comment on function ops.filed_at is 'The instant by whose day a row is filed';
 
 create or replace function ops.keep_quarantine(src ops.capture_source) returns void
 language plpgsql
+set client_min_messages = warning
 as $$
 begin
     -- All that is in quarantine was read again: what is no longer at fault, or gone, leaves it.
