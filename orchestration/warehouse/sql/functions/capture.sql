@@ -110,7 +110,6 @@ declare
     known_to timestamptz;
     complete_to timestamptz;
     newest timestamptz;
-    has_rows boolean;
     by_triggers boolean := (select value = 'triggers' from ops.config where name = 'change_capture');
     noted_before timestamptz;
     noted bigint := 0;
@@ -144,13 +143,13 @@ begin
         if known_to is null or (
             known_to = '-infinity'
             and not exists (select from ops.seen where family = p_family and source_table = src.source_table)
+            and not exists (select from ops.quarantined_row where family = p_family and source_table = src.source_table)
         ) then
             execute format(
-                'select max(ingested_at) filter (where isfinite(ingested_at) and ingested_at <= now() + interval ''1 day''),'
-                ' count(*) > 0 from %s', src.relation
-            ) into known_to, has_rows;
-            -- Rows that do not say when they came in are no reason to load again.
-            known_to := least(horizon, coalesce(known_to, case when has_rows then horizon else '-infinity' end));
+                'select max(ingested_at) from %s where isfinite(ingested_at) and ingested_at <= now() + interval ''1 day''',
+                src.relation
+            ) into known_to;
+            known_to := least(horizon, coalesce(known_to, '-infinity'));
             execute format($q$
                 insert into ops.seen (family, source_table, row_id, ingested_at, content_hash)
                 select %1$L, %2$L, row_id, max(ingested_at), bit_xor(content_hash)
