@@ -39,10 +39,10 @@ def assert_accounted_for(sight: Sight) -> None:
     assert sight.verified == []
 
 
-def random_times(random: Random) -> tuple[Any, Any]:
-    """When a row happened and when it came in; either may be impossible."""
-    happened: Any = AT - timedelta(minutes=random.randrange(5000))
-    came_in: Any = happened + timedelta(minutes=random.choice([0, 0, 5, 600, -1500]))
+def random_times(random: Random, number: int) -> tuple[Any, Any]:
+    """When a row happened and when it came in, one after the other; either may be impossible."""
+    came_in: Any = AT + timedelta(minutes=number)
+    happened: Any = came_in + timedelta(minutes=random.choice([0, -5, -600, -5000, 1500]))
     if random.random() < 0.15:
         happened = random.choice(["infinity", "-infinity", "99999-01-01", "1999-12-31"])
     if random.random() < 0.15:
@@ -53,7 +53,7 @@ def random_times(random: Random) -> tuple[Any, Any]:
 def outreach_row(warehouse: OutreachWarehouse, random: Random, number: int) -> None:
     tenant = random.choice(["acme", "bolt"])
     table = random.choice(outreach_rows.TABLES)
-    happened, came_in = random_times(random)
+    happened, came_in = random_times(random, number)
     changes: dict[str, Any] = {
         "id": f"{table}_{number}",
         outreach_rows.HAPPENED[table]: happened,
@@ -77,7 +77,7 @@ def outreach_row(warehouse: OutreachWarehouse, random: Random, number: int) -> N
 def support_row(warehouse: SupportWarehouse, random: Random, number: int) -> None:
     account = random.choice([1, 2])
     table = random.choice(support_rows.TABLES)
-    happened, came_in = random_times(random)
+    happened, came_in = random_times(random, number)
     changes: dict[str, Any] = {"id": 1000 + number, "created_at": happened, "updated_at": came_in}
     if table == "conversations":
         changes["display_id"] = number + 1000
