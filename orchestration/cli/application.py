@@ -12,6 +12,7 @@ from orchestration.cli import (
     checking,
     database,
     demo,
+    quarantine,
     reconciling,
     refreshing,
     report,
@@ -61,6 +62,7 @@ application.add_typer(timezone.group, name="timezone", rich_help_panel=WORK)
 application.add_typer(report.group, name="report", rich_help_panel=NUMBERS)
 application.command("status", rich_help_panel=CHECKS)(checking.status)
 application.command("verify", rich_help_panel=CHECKS)(checking.verify)
+application.command("quarantine", rich_help_panel=CHECKS)(quarantine.quarantine)
 application.command("reconcile", rich_help_panel=CHECKS)(reconciling.reconcile)
 application.command("doctor", rich_help_panel=CHECKS)(checking.doctor)
 application.add_typer(bot_metrics.group, name="bot-metrics", rich_help_panel=CHECKS)

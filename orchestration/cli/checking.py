@@ -121,6 +121,9 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
     )  # fmt: skip
     for tenant in status.without_rollups:
         output.line(f"no rollups for {tenant.tenant_id}: {tenant.problem}")
+    if status.without_tenant:
+        reasons = ", ".join(f"{name} {rows:,}" for name, rows in status.without_tenant.items())
+        output.line(f"rows of no tenant: {reasons} (rollups quarantine --family {status.family})")
     for refresh in status.running:
         output.line(f"running: {_described(refresh)}")
     last = status.last_refresh

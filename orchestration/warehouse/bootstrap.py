@@ -41,7 +41,7 @@ READ_BY_REPORTS = (
         f"ops.{name}"
         for name in (
             "config", "tenant_setting", "tenant_zone", "timezone", "capture_source", "watermark",
-            "pending", "refresh", "refresh_log", "refresh_scope",
+            "pending", "quarantined_row", "refresh", "refresh_log", "refresh_scope",
         )
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, LiteralString, NamedTuple, cast
+from typing import LiteralString, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
@@ -17,27 +17,14 @@ from orchestration.errors import DatabaseError
 from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import is_initialised
 from orchestration.warehouse.connection import one_line
+from orchestration.warehouse.doctor_work import Check, work
 from orchestration.warehouse.source_contract import check_source, source_schema
 from orchestration.warehouse.source_triggers import source_triggers
-from orchestration.warehouse.status import family_status
 
 SQL_FOLDER = Path(__file__).parent / "sql"
 
 CLOCK_SKEW_SECONDS = 2.0
-LATE_HOURS = 3.0
 READ_BYTES_PER_SECOND = 200 * 1024 * 1024
-
-Level = Literal["OK", "WARN", "FAIL"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding; ``remedy`` says what to do about a WARN or FAIL."""
-
-    level: Level
-    name: str
-    finding: str
-    remedy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +96,7 @@ def examine(
             checks += _source_habits(connection, settings, family)
         if deployed and not violations:
             checks += _triggers(connection, settings, family)
-            checks += _work(connection, family)
+            checks += work(connection, family)
     return [*checks, _deployment(deployed, models_are_current)]
 
 
@@ -313,66 +300,6 @@ def _delay(connection: psycopg.Connection, schema: str) -> Check:
             "alter role APPLICATION set timezone = 'UTC', and correct the rows written so far",
         )
     return Check("OK", "ingest delay", f"median {hours * 3600:,.0f} s")
-
-
-def _work(connection: psycopg.Connection, family: str) -> list[Check]:
-    """Whether refreshes happen, and for everybody."""
-    row = connection.execute("select to_regprocedure('ops.tenant_status(text)')").fetchone()
-    if row is None or row[0] is None:
-        return []  # set up by another version, which the last check says
-    status = family_status(connection, family)
-    checks = []
-    without = status.without_rollups
-    if without:
-        some = "; ".join(f"{tenant.tenant_id[:40]!r}: {tenant.problem}" for tenant in without[:5])
-        checks.append(
-            Check(
-                "WARN",
-                f"{family} tenants",
-                f"{len(without)} of {len(status.tenants)} have no rollups: {some}",
-                f"rollups timezone set --family {family} TENANT ZONE;"
-                " a tenant id that cannot be a partition key needs another id",
-            )
-        )
-    zones = connection.execute(_sql("doctor_zones.sql"), {"family": family}).fetchall()
-    checks += [
-        Check(
-            "FAIL",
-            f"{family} time zones",
-            f"{tenant_id}: this server does not know {zone}",
-            f"rollups timezone set --family {family} {tenant_id} ZONE",
-        )
-        for tenant_id, zone in zones[:10]
-    ]
-    stale = [t for t in status.tenants if (t.staleness_minutes or 0) > LATE_HOURS * 60]
-    last = status.last_refresh
-    if last is None or any(
-        t.complete_through is None and t.problem is None for t in status.tenants
-    ):
-        finding = Check(
-            "WARN", f"{family} refresh", "not everything was loaded yet", "rollups refresh"
-        )
-    elif stale:
-        worst = max(tenant.staleness_minutes or 0 for tenant in stale)
-        finding = Check(
-            "WARN",
-            f"{family} refresh",
-            f"{len(stale)} of {len(status.tenants)} tenants are stale,"
-            f" by {worst / 60:.0f} h at worst",
-            "rollups refresh; is the hourly schedule on (rollups up)?",
-        )
-    elif last.status != "completed":
-        finding = Check(
-            "WARN",
-            f"{family} refresh",
-            f"the last one is {last.status}: {last.error or 'no word'}",
-            "rollups refresh",
-        )
-    else:
-        finding = Check(
-            "OK", f"{family} refresh", f"last completed {last.started_at:%Y-%m-%d %H:%M} UTC"
-        )
-    return [*checks, finding]
 
 
 def _deployment(deployed: bool, models_are_current: bool) -> Check:

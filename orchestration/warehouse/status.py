@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -57,6 +57,8 @@ class FamilyStatus:
     last_refresh: RefreshStatus | None
     running: list[RefreshStatus]
     tenants: list[TenantStatus]
+    without_tenant: dict[str, int] = field(default_factory=dict)
+    """Rows in quarantine that belong to no tenant of the source, by reason."""
 
     @property
     def pending(self) -> int:
@@ -71,21 +73,38 @@ class FamilyStatus:
 
 def family_status(connection: psycopg.Connection, family: str) -> FamilyStatus:
     """Status of a family in an initialised database."""
+    set_aside = _set_aside(connection, family)
+    tenants = _tenant_status(connection, family, set_aside)
+    without_tenant: Counter[str] = Counter()
+    for tenant_id in set_aside.keys() - {tenant.tenant_id for tenant in tenants}:
+        without_tenant.update(set_aside[tenant_id])
     return FamilyStatus(
         family=family,
         last_refresh=next(iter(_refreshes(connection, family, running=False)), None),
         running=_refreshes(connection, family, running=True),
-        tenants=tenant_status(connection, family),
+        tenants=tenants,
+        without_tenant=dict(without_tenant),
     )
 
 
 def tenant_status(connection: psycopg.Connection, family: str) -> list[TenantStatus]:
     """Status of every tenant of the source, in order of their ids."""
+    return _tenant_status(connection, family, _set_aside(connection, family))
+
+
+def _set_aside(connection: psycopg.Connection, family: str) -> dict[str, dict[str, int]]:
+    """Rows that are in no rollup, by tenant and reason."""
     set_aside: dict[str, dict[str, int]] = defaultdict(dict)
     for tenant_id, reason, rows in connection.execute(
         "select tenant_id, reason, row_count from ops.set_aside(%s)", [family]
     ):
         set_aside[tenant_id][reason] = rows
+    return set_aside
+
+
+def _tenant_status(
+    connection: psycopg.Connection, family: str, set_aside: dict[str, dict[str, int]]
+) -> list[TenantStatus]:
     now = datetime.now(UTC)
     statuses = []
     for row in connection.execute(
@@ -95,7 +114,7 @@ def tenant_status(connection: psycopg.Connection, family: str) -> list[TenantSta
         [family],
     ):
         *head, complete_through, pending, pending_since, at, seconds, status, now = row
-        quarantined = set_aside[row[0]]
+        quarantined = dict(set_aside.get(row[0], {}))
         statuses.append(
             TenantStatus(
                 *head,

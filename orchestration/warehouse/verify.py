@@ -43,6 +43,7 @@ _RECOUNTS = {
             "contact_campaigns",
             "lead_point_of_contacts",
             "leads",
+            "tenants",
         ),
         our_tables=(
             ("ops", "config"),
@@ -62,6 +63,7 @@ _RECOUNTS = {
         scripts=("verify_support.sql", "verify_compare.sql"),
         source_tables=("accounts", "reporting_events", "conversations", "messages"),
         our_tables=(
+            ("ops", "config"),
             ("ops", "tenant_setting"),
             ("staging", "metric_registry"),
             ("staging", "timezone_aliases"),
@@ -75,11 +77,13 @@ _RECOUNTS = {
 NO_UNSUBSCRIBES = sql.SQL(
     "(select null::text as id, null::text as tenant_id, null::text as channel,"
     " null::text as channel_value, null::timestamp as unsubscribed_at,"
-    " null::text as campaign_id, null::text as contact_id where false)"
+    " null::timestamp as created_at, null::text as campaign_id, null::text as contact_id"
+    " where false)"
 )
 NO_INBOUND = sql.SQL(
     "(select null::text as id, null::text as tenant_id, null::text as campaign_id,"
-    " null::text as contact_id, null::text as channel, null::timestamp as received_at"
+    " null::text as contact_id, null::text as channel, null::timestamp as received_at,"
+    " null::timestamp as updated_at"
     " where false)"
 )
 

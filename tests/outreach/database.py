@@ -16,9 +16,9 @@ from psycopg import sql
 from tests.outreach.marts import COLUMNS, KEYS
 
 SOURCE = "dripiq_app"
-SOURCE_DDL = (
-    Path(__file__).resolve().parents[2] / "orchestration" / "embedded" / "source_outreach.sql"
-)
+PACKAGE = Path(__file__).resolve().parents[2] / "orchestration"
+SOURCE_DDL = PACKAGE / "embedded" / "source_outreach.sql"
+JSON_FUNCTIONS = PACKAGE / "warehouse" / "sql" / "functions" / "json.sql"
 
 
 def create(connection: psycopg.Connection[Any]) -> None:
@@ -27,6 +27,7 @@ def create(connection: psycopg.Connection[Any]) -> None:
         connection.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
     connection.execute(sql.SQL("set local search_path = {}").format(sql.Identifier(SOURCE)))
     connection.execute(SOURCE_DDL.read_bytes())
+    connection.execute(JSON_FUNCTIONS.read_bytes())
     connection.execute("create table ops.config (name text primary key, value text not null)")
     connection.execute(
         "create table ops.tenant_setting (family text, tenant_id text, timezone text not null)"

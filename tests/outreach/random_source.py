@@ -116,6 +116,14 @@ class RandomOutreach:
         exact = self.random.choice([0, 0, 0, 250_000])
         return self.random.choice(MOMENTS) + timedelta(minutes=minutes, microseconds=exact)
 
+    def _came_in(self, happened: str, came_in: str) -> dict[str, datetime]:
+        """When a row happened and came in; now and then a time that cannot be."""
+        at = self._moment()
+        if self.random.random() < 0.05:
+            at = datetime(1999, 12, 31, 23, 59)
+        lag = self.random.choice([0] * 12 + [5, -86_400, -86_401])
+        return {happened: at, came_in: at + timedelta(seconds=lag)}
+
     def _people(self, tenant: str) -> None:
         self._add("tenants", name=tenant)["id"] = tenant
         lead = self._add("leads", name="A lead", url="https://example.com", tenant_id=tenant)
@@ -215,8 +223,7 @@ class RandomOutreach:
             from_status=self.random.choice([None, *statuses]),
             to_status=self.random.choice(statuses),
             reason=self.random.choice([None, "Event: open"]),
-            occurred_at=at,
-            created_at=at + timedelta(seconds=self.random.choice([0, 5])),
+            **self._came_in("occurred_at", "created_at"),
         )
         for _ in range(self.random.choice([0, 0, 1, 3])):
             again = self._like(step, created_at=at + timedelta(seconds=self.random.randrange(9)))
@@ -234,7 +241,7 @@ class RandomOutreach:
                     tenant_id=tenant,
                     channel=self.random.choice(["email", "email", "sms"]),
                     channel_value=value,
-                    unsubscribed_at=self._moment(),
+                    **self._came_in("unsubscribed_at", "created_at"),
                     unsubscribe_source="manual",
                     campaign_id=self.random.choice([None, campaign["id"]]),
                     contact_id=self.random.choice([None, None, other["contact_id"]]),
@@ -250,5 +257,5 @@ class RandomOutreach:
                     campaign_id=given.get("id"),
                     contact_id=given.get("contact_id"),
                     channel="email",
-                    received_at=self._moment(),
+                    **self._came_in("received_at", "updated_at"),
                 )

@@ -16,6 +16,7 @@ import pandas as pd
 import psycopg
 from psycopg import sql
 
+from tests.outreach.admission import admitted
 from tests.outreach.marts import (
     AGES,
     COHORT_FLAGS,
@@ -29,6 +30,7 @@ from tests.outreach.marts import (
 from tests.outreach.recount_facts import (
     NOBODY,
     RULE_SEEDS,
+    Id,
     Message,
     Rules,
     attach_events,
@@ -51,8 +53,9 @@ SOURCE_COLUMNS = {
     "lead_point_of_contacts": "id lead_id email",
     "leads": "id tenant_id",
     "contact_unsubscribes": "id tenant_id channel channel_value unsubscribed_at campaign_id"
-    " contact_id",
-    "inbound_messages": "id tenant_id campaign_id contact_id channel received_at",
+    " contact_id created_at",
+    "inbound_messages": "id tenant_id campaign_id contact_id channel received_at updated_at",
+    "tenants": "id",
 }
 OPTIONAL_TABLES = ("contact_unsubscribes", "inbound_messages", "campaign_transitions")
 
@@ -75,15 +78,15 @@ def recount(
     """
     connection = source if isinstance(source, psycopg.Connection) else None
     given = read_source(source, schema) if isinstance(source, psycopg.Connection) else source
-    tables = {name: _table(given, name) for name in SOURCE_COLUMNS}
+    tables = admitted({name: _table(given, name) for name in SOURCE_COLUMNS})
     rules = Rules(
         seeds or read_seeds(connection), datetime.combine(min_event_date, time(), tzinfo=UTC)
     )
     messages = messages_of(rows_of(tables["outbound_messages"]), rules)
     attach_events(rows_of(tables["message_events"]), messages, rules)
 
-    activity = _activity(messages, tables, zones)
-    transitions = _transitions(tables["campaign_transitions"], zones)
+    activity = _activity(messages, tables, zones, rules)
+    transitions = _transitions(tables["campaign_transitions"], zones, rules)
     facts = _message_facts(messages, zones)
     return {
         "metrics_message": facts[COLUMNS["metrics_message"]],
@@ -131,12 +134,22 @@ def read_staging_seeds(connection: psycopg.Connection[Any]) -> dict[str, pd.Data
 def _select(
     connection: psycopg.Connection[Any], schema: str, name: str, columns: list[str] | None
 ) -> pd.DataFrame:
-    listed = sql.SQL(", ").join(map(sql.Identifier, columns)) if columns else sql.SQL("*")
+    listed = sql.SQL(", ").join(map(_column, columns)) if columns else sql.SQL("*")
     cursor = connection.execute(
         sql.SQL("select {} from {}").format(listed, sql.Identifier(schema, name))
     )
-    names = [column.name for column in cursor.description or ()]
+    names = columns or [column.name for column in cursor.description or ()]
     return pd.DataFrame(cursor.fetchall(), columns=pd.Index(names), dtype=object)
+
+
+def _column(name: str) -> sql.Composable:
+    """A column of the source; a time that Python has no date for is as good as none."""
+    column = sql.Identifier(name)
+    if not name.endswith("_at"):
+        return column
+    return sql.SQL("case when {0} >= '0002-01-01' and {0} < '9999-01-01' then {0} end").format(
+        column
+    )
 
 
 def _table(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
@@ -168,9 +181,10 @@ def local_buckets(at: pd.Series, tenants: pd.Series, zones: Mapping[str, str]) -
 
 
 def _activity(
-    messages: Mapping[str, Message],
+    messages: Mapping[Id, Message],
     tables: Mapping[str, pd.DataFrame],
     zones: Mapping[str, str],
+    rules: Rules,
 ) -> pd.DataFrame:
     """One row per counted activity: tenant, campaign, contact, channel, metric, date, hour."""
     found: list[tuple[str, str, str, str, str, datetime]] = []
@@ -182,10 +196,12 @@ def _activity(
         for event in message.events:
             found.extend((*keys, metric, event.event_at) for metric in _every_time(event))
     for row in rows_of(tables["inbound_messages"]):
+        if not rules.is_possible(row.received_at, row.updated_at):
+            continue
         campaign, contact = row.campaign_id or NOBODY, row.contact_id or NOBODY
         keys = (row.tenant_id, campaign, contact, row.channel or NOBODY)
         found.append((*keys, "replies", row.received_at))
-    for out in opt_outs(messages, tables):
+    for out in opt_outs(messages, tables, rules):
         found.append((*out[:4], "optouts", out.occurred_at))
         if out.is_suspected_bot:
             found.append((*out[:4], "suspected_bot_optouts", out.occurred_at))
@@ -239,9 +255,12 @@ def _counted(activity: pd.DataFrame, mart: str, metrics: Sequence[str] = METRICS
     return counts.reset_index()
 
 
-def _transitions(rows: pd.DataFrame, zones: Mapping[str, str]) -> pd.DataFrame:
+def _transitions(rows: pd.DataFrame, zones: Mapping[str, str], rules: Rules) -> pd.DataFrame:
     """The transitions without copies, in the order they occurred, with their local date."""
     same = ["tenant_id", "campaign_id", "reason", "occurred_at", "from_status", "to_status"]
+    times = zip(rows["occurred_at"], rows["created_at"], strict=True)
+    possible = [rules.is_possible(*(None if pd.isna(at) else at for at in pair)) for pair in times]
+    rows = rows[pd.Series(possible, index=rows.index, dtype=bool)]
     kept = rows.sort_values(["created_at", "id"]).drop_duplicates(same)
     kept = kept.sort_values(["occurred_at", "created_at", "id"]).reset_index(drop=True)
     return kept.join(local_buckets(kept["occurred_at"], kept["tenant_id"], zones)[["date"]])
@@ -273,7 +292,7 @@ def _campaign_daily(activity: pd.DataFrame, transitions: pd.DataFrame) -> pd.Dat
     return daily
 
 
-def _message_facts(messages: Mapping[str, Message], zones: Mapping[str, str]) -> pd.DataFrame:
+def _message_facts(messages: Mapping[Id, Message], zones: Mapping[str, str]) -> pd.DataFrame:
     """``metrics_message`` and, for the cohorts, the first open or click of each message."""
     facts = [_fact(message) for message in messages.values()]
     columns = [*COLUMNS["metrics_message"], "first_open_or_click_at", "cohort_at"]

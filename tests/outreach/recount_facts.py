@@ -16,9 +16,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tests.outreach.admission import LONGEST_ID
+
 NOBODY = "__none__"
 ONE_DAY = timedelta(days=1)
 PROMPT = timedelta(seconds=120)
+Id = tuple[str, str]
+"""Tenant and id."""
 PROOFS_OF_SENDING = ("delivered", "open", "click", "bounce")
 RULE_SEEDS = ("event_type_map", "machine_rules", "provider_capabilities")
 
@@ -51,6 +55,12 @@ class Rules:
             for row in rows_of(seeds["provider_capabilities"])
             if str(row.reports_events).lower() in ("true", "t", "1", "yes")
         ]
+
+    def is_possible(self, at: datetime | None, came_in_at: datetime | None) -> bool:
+        """Whether a time is one that can be counted: no earlier than the first, no day ahead."""
+        if at is None or came_in_at is None:
+            return False
+        return self.first_instant <= at <= came_in_at + ONE_DAY
 
     def is_machine_agent(self, kind: str, agent: str) -> bool:
         """Whether a user agent contains a listed piece of text, in any case of letters."""
@@ -110,7 +120,7 @@ class Message:
     channel: str
     state: str
     sent_at: datetime | None
-    error_at: datetime
+    error_at: datetime | None
     provider_reports: bool
     events: list[Event] = field(default_factory=list)
 
@@ -151,43 +161,57 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 
 def _object(data: Any) -> dict[str, Any]:
     if isinstance(data, str):
-        data = json.loads(data)
+        try:
+            data = json.loads(data)
+        except ValueError:  # text that is no object: the database's own JSON strings
+            return {}
     return data if isinstance(data, dict) else {}
 
 
-def messages_of(rows: Iterable[Any], rules: Rules) -> dict[str, Message]:
-    """The messages by id, without events yet, from rows of ``outbound_messages``."""
+def is_readable(data: Any) -> bool:
+    """Whether a database can take the texts in it: no NUL, no half of a character."""
+    if isinstance(data, str):
+        return "\0" not in data and not any("\ud800" <= letter <= "\udfff" for letter in data)
+    if isinstance(data, dict):
+        return all(is_readable(part) for pair in data.items() for part in pair)
+    return all(is_readable(part) for part in data) if isinstance(data, list) else True
+
+
+def messages_of(rows: Iterable[Any], rules: Rules) -> dict[Id, Message]:
+    """The messages by tenant and id, without events yet, from rows of ``outbound_messages``."""
     messages = {}
     for row in rows:
         sent_at = row.sent_at if row.state == "sent" else None
-        if sent_at is not None and not (rules.first_instant <= sent_at <= row.updated_at + ONE_DAY):
-            sent_at = None
-        messages[row.id] = Message(
+        error_at = row.error_at or row.updated_at
+        messages[row.tenant_id, row.id] = Message(
             id=row.id,
             tenant_id=row.tenant_id,
             campaign_id=row.campaign_id or NOBODY,
             contact_id=row.contact_id or NOBODY,
-            channel=row.channel,
+            channel=row.channel or NOBODY,
             state=row.state,
-            sent_at=sent_at,
-            error_at=row.error_at or row.updated_at,
+            sent_at=sent_at if rules.is_possible(sent_at, row.updated_at) else None,
+            error_at=error_at if rules.is_possible(error_at, row.updated_at) else None,
             provider_reports=rules.reports_events(row.provider_message_id),
         )
     return messages
 
 
-def attach_events(rows: Iterable[Any], messages: Mapping[str, Message], rules: Rules) -> None:
+def attach_events(rows: Iterable[Any], messages: Mapping[Id, Message], rules: Rules) -> None:
     """Give each message its eligible events without their copies, machines recognised."""
     seen_ids: set[tuple[str, str]] = set()
     seen_prints: set[tuple[Any, ...]] = set()
-    for row in sorted(rows, key=lambda row: (row.created_at, row.id)):
-        message = messages.get(row.message_id)
-        kind = rules.kind_of.get(_plain(row.type))
-        if message is None or row.tenant_id != message.tenant_id or kind is None:
+    dated = [row for row in rows if row.created_at is not None]
+    for row in sorted(dated, key=lambda row: (row.created_at, row.id)):
+        message = messages.get((row.tenant_id, row.message_id))
+        kind = rules.kind_of.get(_plain(row.type or ""))
+        if message is None or kind is None or not is_readable(row.data):
             continue
-        if not rules.first_instant <= row.event_at <= row.created_at + ONE_DAY:
+        if not rules.is_possible(row.event_at, row.created_at):
             continue
         provider_id = row.sg_event_id
+        if provider_id and len(provider_id.encode()) > LONGEST_ID:
+            provider_id = None
         if provider_id and not provider_id.startswith("generated_"):
             if (row.tenant_id, provider_id) in seen_ids:
                 continue
@@ -244,7 +268,9 @@ class OptOut(NamedTuple):
     is_suspected_bot: bool
 
 
-def opt_outs(messages: Mapping[str, Message], tables: Mapping[str, pd.DataFrame]) -> list[OptOut]:
+def opt_outs(
+    messages: Mapping[Id, Message], tables: Mapping[str, pd.DataFrame], rules: Rules
+) -> list[OptOut]:
     """One opt-out per episode of (tenant, channel, address)."""
     history: dict[tuple[str, str, str], list[Evidence]] = defaultdict(list)
     address_of, contacts_at = _addresses(tables)
@@ -264,7 +290,9 @@ def opt_outs(messages: Mapping[str, Message], tables: Mapping[str, pd.DataFrame]
     campaigns = tables["contact_campaigns"]
     contact_of_campaign = dict(zip(campaigns["id"], campaigns["contact_id"], strict=True))
     for row in rows_of(tables["contact_unsubscribes"]):
-        address = _plain(str(row.channel_value))
+        if not rules.is_possible(row.unsubscribed_at, row.created_at):
+            continue
+        address = _plain(row.channel_value or "")
         namesakes = contacts_at.get((str(row.tenant_id), address), [])
         contact = (
             contact_of_campaign.get(row.campaign_id)
@@ -273,7 +301,7 @@ def opt_outs(messages: Mapping[str, Message], tables: Mapping[str, pd.DataFrame]
         )
         campaign = row.campaign_id or NOBODY
         evidence = Evidence(row.unsubscribed_at, False, row.id, None, campaign, contact)
-        history[str(row.tenant_id), str(row.channel), address].append(evidence)
+        history[str(row.tenant_id), row.channel or NOBODY, address].append(evidence)
     return [
         _attributed(tenant_id, channel, episode)
         for (tenant_id, channel, _), told in history.items()

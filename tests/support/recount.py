@@ -138,7 +138,9 @@ def _conversations_daily(account: Account, zone: str) -> Mart:
             continue
         day = local_date(message.at, zone)
         column = "incoming" if message.kind == INCOMING else "outgoing"
-        belongs = [("account", account.id), ("inbox", message.inbox_id)]
+        belongs = [("account", account.id)]
+        if message.inbox_id is not None:
+            belongs.append(("inbox", message.inbox_id))
         if message.kind == OUTGOING and message.sender_user_id is not None:
             belongs.append(("agent", message.sender_user_id))
         conversation = account.conversation(message.conversation_id)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -43,12 +42,15 @@ TABLES = {
     "taggings": "tag_id taggable_type taggable_id context",
     "agent_bot_inboxes": "inbox_id status",
     "integrations_hooks": "inbox_id status app_id",
-    "conversations": "id account_id inbox_id assignee_id team_id status created_at",
+    "conversations": "id account_id inbox_id assignee_id team_id status created_at updated_at",
     "messages": "id account_id inbox_id conversation_id message_type sender_type sender_id"
-    " created_at",
+    " created_at updated_at",
     "reporting_events": "id account_id name value value_in_business_hours inbox_id user_id"
-    " conversation_id created_at",
+    " conversation_id created_at updated_at",
 }
+FACTS = ("conversations", "messages", "reporting_events")
+FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+MOST_SECONDS = 1e15
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Conversation:
 class Message:
     id: int
     conversation_id: int
-    inbox_id: int
+    inbox_id: int | None
     kind: int
     sender_user_id: int | None
     at: datetime
@@ -140,7 +142,7 @@ def read_tables(connection: psycopg.Connection[Any], schema: str) -> dict[str, l
     for name, columns in TABLES.items():
         listed = columns.split()
         query = sql.SQL("select {} from {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, listed)), sql.Identifier(schema, name)
+            sql.SQL(", ").join(map(_column, listed)), sql.Identifier(schema, name)
         )
         tables[name] = [
             dict(zip(listed, row, strict=True)) for row in connection.execute(query).fetchall()
@@ -148,9 +150,55 @@ def read_tables(connection: psycopg.Connection[Any], schema: str) -> dict[str, l
     return tables
 
 
+def _column(name: str) -> sql.Composable:
+    """A column; a time that Python has no date for is as good as none."""
+    column = sql.Identifier(name)
+    if not name.endswith("_at"):
+        return column
+    return sql.SQL("case when {0} >= '0002-01-01' and {0} < '9999-01-01' then {0} end").format(
+        column
+    )
+
+
+def sound_rows(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """The tables without facts that cannot be counted; of several rows with one id the first."""
+    kept = dict(tables)
+    kept["accounts"] = [row for row in tables["accounts"] if row["id"] is not None]
+    for name in FACTS:
+        rows = [row for row in tables[name] if row["id"] is not None and _is_sound(row)]
+        rows.sort(key=lambda row: (_came_in(row) or FIRST_INSTANT, utc(row["created_at"])))
+        first = {(row["account_id"], row["id"]): row for row in reversed(rows)}
+        kept[name] = [row for row in rows if first[row["account_id"], row["id"]] is row]
+    owners: dict[int, set[int]] = defaultdict(set)
+    for row in kept["conversations"]:
+        owners[row["id"]].add(row["account_id"])
+    for name in ("messages", "reporting_events"):
+        kept[name] = [
+            row
+            for row in kept[name]
+            if row["account_id"] in owners.get(row["conversation_id"], {row["account_id"]})
+        ]
+    return kept
+
+
+def _came_in(row: Row) -> datetime | None:
+    at = row["updated_at"] if "updated_at" in row else row["created_at"]
+    return None if at is None else utc(at)
+
+
+def _is_sound(row: Row) -> bool:
+    came_in = _came_in(row)
+    if row["created_at"] is None or came_in is None:
+        return False
+    values = [row.get(name) for name in ("value", "value_in_business_hours")]
+    return FIRST_INSTANT <= utc(row["created_at"]) <= came_in + timedelta(days=1) and all(
+        value is None or abs(value) <= MOST_SECONDS for value in values
+    )
+
+
 def read_accounts(tables: Mapping[str, Iterable[Row]]) -> dict[int, Account]:
     """The accounts by id, with what belongs to each."""
-    rows = {name: list(tables.get(name, ())) for name in TABLES}
+    rows = sound_rows({name: list(tables.get(name, ())) for name in TABLES})
     accounts = {
         row["id"]: Account(
             row["id"], row["name"], (row["settings"] or {}).get("reporting_timezone")
@@ -233,5 +281,4 @@ def _event(row: Row) -> Event:
 
 
 def _number(value: float | None) -> float | None:
-    """A finite number; NaN and the infinities mean that there is none."""
-    return float(value) if value is not None and isfinite(value) else None
+    return None if value is None else float(value)

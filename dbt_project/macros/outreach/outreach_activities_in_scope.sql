@@ -18,4 +18,5 @@
     from (
         {{ rows_in_scope('outreach', ref('outreach_optout_ledger'), keys, layers) }}
     ) as optout_ledger
+    where verdict = 'counted'
 {%- endmacro %}

@@ -66,7 +66,12 @@
     select
         tenant_id,
         message_id,
-        event_id as activity_id,
+        case
+            when row_copy > 1 then event_id || ' copy ' || row_copy
+            -- what the sending itself is called
+            when event_id = 'message' then 'event message'
+            else event_id
+        end as activity_id,
         verdict,
         case when verdict = 'quarantined' then fault end as reason,
         coalesce(kind, 'unknown') as kind,

@@ -1,7 +1,10 @@
-{#- When an activity happened; a time that cannot be is filed under the time it came in. -#}
-{% macro outreach_filed_at(reason, occurred_at, ingested_at) -%}
+{#-
+    When an activity happened; a time that cannot be is filed under the time it came in. What
+    proves that a message was sent may have come long after the message's row.
+-#}
+{% macro outreach_filed_at(kind, occurred_at, ingested_at) -%}
     case
-        when {{ reason }} in ('before_min_event_date', 'too_far_in_future') then {{ ingested_at }}
-        else {{ occurred_at }}
+        when {{ kind }} = 'implied_send' then {{ occurred_at }}
+        else {{ filed_at(occurred_at, ingested_at) }}
     end
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#-
     What the message row itself says: it was sent, it was sent although its row does not say so
-    (a crash between the provider's accept and the update), or it failed.
+    (a crash between the provider's accept and the update), it failed, or none of it (yet).
 -#}
 {% macro outreach_sendings(messages, event_summary) -%}
     with with_events as (
@@ -29,11 +29,13 @@
                 when state = 'sent' then 'send'
                 when first_proof_of_sending_at is not null then 'implied_send'
                 when state = 'failed' then 'failure'
+                else 'unsent'
             end as kind,
             case
                 when state = 'sent' then sent_at
                 when first_proof_of_sending_at is not null then first_proof_of_sending_at
                 when state = 'failed' then failed_at
+                else ingested_at
             end as occurred_at
         from with_events
     )
@@ -41,7 +43,7 @@
     select
         tenant_id,
         message_id,
-        'message' as activity_id,
+        case when row_copy > 1 then 'message copy ' || row_copy else 'message' end as activity_id,
         kind,
         occurred_at,
         ingested_at,
@@ -49,10 +51,10 @@
         contact_id,
         channel,
         case
-            when kind <> 'implied_send' then {{ outreach_time_fault('occurred_at', 'ingested_at') }}
+            when kind in ('send', 'failure') then {{ time_fault('occurred_at', 'ingested_at') }}
         end as reason,
         is_trackable,
+        row_copy,
         source_hash
     from typed
-    where kind is not null and occurred_at is not null
 {%- endmacro %}

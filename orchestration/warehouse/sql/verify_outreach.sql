@@ -41,6 +41,19 @@ select setting.tenant_id, setting.timezone
 from ops.tenant_setting as setting
 where setting.family = 'outreach' and setting.timezone is not null;
 
+-- Rows of anybody else have nobody to be counted for.
+create temp table known_tenant on commit drop as
+select distinct tenant.id as tenant_id
+from {source}.tenants as tenant
+where length(tenant.id) between 1 and 200
+    and tenant.id !~ '[|,[:cntrl:]]'
+    and strpos(tenant.id, '...') = 0
+    and tenant.id = btrim(tenant.id)
+    and (
+        not exists (select from asked_tenant)
+        or tenant.id in (select asked_tenant.tenant_id from asked_tenant)
+    );
+
 -- Null where the seed has no such rule: a comparison with it is then never true.
 create temp table rule on commit drop as
 select
@@ -54,37 +67,68 @@ from staging.machine_rules;
 
 -- Messages ------------------------------------------------------------------------------------
 
+-- Of rows with one id the one that came in first.
 create temp table message on commit drop as
-select
+select distinct on (outbound.tenant_id, outbound.id)
     outbound.id as message_id,
     outbound.tenant_id,
     coalesce(outbound.campaign_id, '__none__') as campaign_id,
     coalesce(outbound.contact_id, '__none__') as contact_id,
-    outbound.channel::text as channel,
+    coalesce(outbound.channel::text, '__none__') as channel,
     outbound.state::text as state,
     case
         when outbound.state::text = 'sent'
             and outbound.sent_at::timestamptz >= asked.first_instant
+            and outbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
             and outbound.sent_at::timestamptz
-                <= outbound.updated_at::timestamptz + interval '1 day'
+                <= least(outbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
             then outbound.sent_at::timestamptz
     end as sent_at,
-    coalesce(outbound.error_at, outbound.updated_at)::timestamptz as error_at,
+    case
+        when coalesce(outbound.error_at, outbound.updated_at)::timestamptz >= asked.first_instant
+            and outbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+            and coalesce(outbound.error_at, outbound.updated_at)::timestamptz
+                <= least(outbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
+            then coalesce(outbound.error_at, outbound.updated_at)::timestamptz
+    end as error_at,
     exists (
         select from staging.provider_capabilities as provider
         where provider.reports_events
             and outbound.provider_message_id ~ provider.provider_message_id_pattern
     ) as provider_reports
 from {source}.outbound_messages as outbound
+inner join known_tenant on outbound.tenant_id = known_tenant.tenant_id
 cross join asked
-where not exists (select from asked_tenant)
-    or outbound.tenant_id in (select asked_tenant.tenant_id from asked_tenant);
+where octet_length(outbound.id) <= 500
+    and greatest(
+        octet_length(outbound.campaign_id), octet_length(outbound.contact_id),
+        octet_length(outbound.channel::text), 0
+    ) <= 500
+order by outbound.tenant_id, outbound.id, outbound.updated_at, outbound.state, outbound.sent_at;
 
 analyze message;
 
 -- Events: the eligible ones, then without the copies --------------------------------------------
 
+-- An id that several rows have is the one's that came in first.
+create temp table shared_id on commit drop as
+select id from {source}.message_events group by id having count(*) > 1;
+
 create temp table counted on commit drop as
+with event as (
+    select id, tenant_id, message_id, type, event_at, data, created_at, sg_event_id
+    from {source}.message_events
+    where octet_length(id) <= 500 and not exists (select from shared_id where shared_id.id = message_events.id)
+    union all
+    (
+        select distinct on (message_id, id)
+            id, tenant_id, message_id, type, event_at, data, created_at, sg_event_id
+        from {source}.message_events
+        where octet_length(id) <= 500 and exists (select from shared_id where shared_id.id = message_events.id)
+        order by message_id, id, created_at, event_at, type
+    )
+)
+
 select
     message.message_id,
     message.tenant_id,
@@ -93,7 +137,8 @@ select
     event.event_at::timestamptz as event_at,
     event.created_at::timestamptz as created_at,
     case
-        when event.sg_event_id <> '' and not starts_with(event.sg_event_id, 'generated_')
+        when event.sg_event_id <> '' and octet_length(event.sg_event_id) <= 500
+            and not starts_with(event.sg_event_id, 'generated_')
             then event.sg_event_id
     end as provider_event_id,
     case when type_map.canonical_type in ('open', 'click')
@@ -109,7 +154,7 @@ select
         type_map.canonical_type = 'bounce' and lower(event.data ->> 'type') in ('blocked', 'soft'),
         false
     ) as is_block
-from {source}.message_events as event
+from event
 inner join message on event.message_id = message.message_id and event.tenant_id = message.tenant_id
 inner join (
     select distinct lower(btrim(raw_type)) as raw_type, canonical_type
@@ -118,7 +163,10 @@ inner join (
 ) as type_map on lower(btrim(event.type)) = type_map.raw_type
 cross join asked
 where event.event_at::timestamptz >= asked.first_instant
-    and event.event_at::timestamptz <= event.created_at::timestamptz + interval '1 day';
+    and event.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+    and event.event_at::timestamptz
+        <= least(event.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
+    and ops.is_readable_json(event.data);
 
 analyze counted;
 
@@ -127,7 +175,7 @@ analyze counted;
 delete from counted
 using (
     select
-        event_id,
+        counted.ctid as place_in_table,
         row_number() over (
             partition by tenant_id, provider_event_id order by created_at, event_id collate "C"
         ) as place
@@ -140,12 +188,12 @@ using (
         having count(*) > 1
     )
 ) as ranked
-where counted.event_id = ranked.event_id and ranked.place > 1;
+where counted.ctid = ranked.place_in_table and ranked.place > 1;
 
 delete from counted
 using (
     select
-        event_id,
+        counted.ctid as place_in_table,
         row_number() over (
             partition by message_id, kind, event_at, url, ip, agent
             order by created_at, event_id collate "C"
@@ -158,7 +206,7 @@ using (
         having count(*) > 1
     )
 ) as ranked
-where counted.event_id = ranked.event_id and ranked.place > 1;
+where counted.ctid = ranked.place_in_table and ranked.place > 1;
 
 analyze counted;
 

@@ -11,6 +11,7 @@ with contact as (
         nullif(lower(btrim(point.email)), '') as address
     from {source}.lead_point_of_contacts as point
     inner join {source}.leads as lead on point.lead_id = lead.id
+    where octet_length(point.id) <= 500
 ),
 
 only_contact as (
@@ -40,7 +41,7 @@ evidence as (
     union all
     select
         listed.tenant_id,
-        listed.channel::text,
+        coalesce(listed.channel::text, '__none__'),
         'address ' || coalesce(lower(btrim(listed.channel_value)), ''),
         listed.unsubscribed_at::timestamptz,
         false,
@@ -51,13 +52,28 @@ evidence as (
             campaign.contact_id, listed.contact_id, only_contact.contact_id, '__none__'
         ),
         false
-    from {unsubscribes} as listed
-    left join {source}.contact_campaigns as campaign on listed.campaign_id = campaign.id
+    from (
+        select distinct on (tenant_id, id) *
+        from {unsubscribes} as row_of_list
+        order by tenant_id, id, created_at, unsubscribed_at
+    ) as listed
+    inner join known_tenant on listed.tenant_id = known_tenant.tenant_id
+    cross join asked
+    left join {source}.contact_campaigns as campaign
+        on listed.campaign_id = campaign.id
+        and greatest(octet_length(campaign.id), octet_length(campaign.contact_id)) <= 500
     left join only_contact
         on listed.tenant_id = only_contact.tenant_id
         and lower(btrim(listed.channel_value)) = only_contact.address
-    where not exists (select from asked_tenant)
-        or listed.tenant_id in (select asked_tenant.tenant_id from asked_tenant)
+    where octet_length(listed.id) <= 500
+        and greatest(
+            octet_length(listed.campaign_id), octet_length(listed.contact_id),
+            octet_length(listed.channel::text), 0
+        ) <= 500
+        and listed.unsubscribed_at::timestamptz >= asked.first_instant
+        and listed.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+        and listed.unsubscribed_at::timestamptz
+            <= least(listed.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
 ),
 
 episode as (
@@ -166,9 +182,22 @@ with activity as (
         coalesce(inbound.channel::text, '__none__'),
         'replies',
         inbound.received_at::timestamptz
-    from {inbound} as inbound
-    where not exists (select from asked_tenant)
-        or inbound.tenant_id in (select asked_tenant.tenant_id from asked_tenant)
+    from (
+        select distinct on (tenant_id, id) *
+        from {inbound} as reply
+        order by tenant_id, id, updated_at, received_at
+    ) as inbound
+    inner join known_tenant on inbound.tenant_id = known_tenant.tenant_id
+    cross join asked
+    where octet_length(inbound.id) <= 500
+        and greatest(
+            octet_length(inbound.campaign_id), octet_length(inbound.contact_id),
+            octet_length(inbound.channel::text), 0
+        ) <= 500
+        and inbound.received_at::timestamptz >= asked.first_instant
+        and inbound.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+        and inbound.received_at::timestamptz
+            <= least(inbound.updated_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
     union all
     select
         optout.tenant_id, optout.campaign_id, optout.contact_id, optout.channel,

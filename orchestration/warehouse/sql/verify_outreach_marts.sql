@@ -57,9 +57,21 @@ with arrived as (
         transition.occurred_at::timestamptz as occurred_at,
         transition.created_at,
         transition.id
-    from {source}.campaign_transitions as transition
-    where not exists (select from asked_tenant)
-        or transition.tenant_id in (select asked_tenant.tenant_id from asked_tenant)
+    from (
+        select distinct on (tenant_id, campaign_id, id) *
+        from {source}.campaign_transitions as step
+        order by tenant_id, campaign_id, id, created_at, occurred_at, to_status, reason
+    ) as transition
+    inner join known_tenant on transition.tenant_id = known_tenant.tenant_id
+    cross join asked
+    where greatest(octet_length(transition.id), octet_length(transition.campaign_id)) <= 500
+        and transition.id is not null
+        and transition.campaign_id is not null
+        and transition.to_status is not null
+        and transition.occurred_at::timestamptz >= asked.first_instant
+        and transition.created_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+        and transition.occurred_at::timestamptz
+            <= least(transition.created_at::timestamptz, timestamptz '9000-01-01') + interval '1 day'
     order by
         transition.tenant_id, transition.campaign_id, transition.reason, transition.occurred_at,
         transition.from_status, transition.to_status,

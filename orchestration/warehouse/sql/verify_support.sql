@@ -14,7 +14,11 @@ set local jit = off;
 create temp table asked on commit drop as
 select
     nullif(current_setting('rollups.verify_from', true), '')::date as date_from,
-    nullif(current_setting('rollups.verify_to', true), '')::date as date_to;
+    nullif(current_setting('rollups.verify_to', true), '')::date as date_to,
+    coalesce(
+        (select config.value::date from ops.config where config.name = 'min_event_date'),
+        date '2000-01-01'
+    )::timestamp as first_instant;
 
 create temp table asked_tenant on commit drop as
 select distinct listed.tenant_id
@@ -36,11 +40,11 @@ create temp table account_zone on commit drop as
 select
     account.id as account_id,
     zone.name as timezone
-from {source}.accounts as account
+from (select distinct on (id) * from {source}.accounts as listed order by id, name) as account
 left join ops.tenant_setting as setting
     on setting.family = 'support' and setting.tenant_id = account.id::text
 cross join lateral (
-    select coalesce(setting.timezone, nullif(account.settings ->> 'reporting_timezone', '')) as name
+    select coalesce(setting.timezone, nullif(ops.json_text(account.settings, 'reporting_timezone'), '')) as name
 ) as given
 inner join pg_timezone_names as zone
     on zone.name = coalesce(
@@ -52,6 +56,70 @@ inner join pg_timezone_names as zone
         given.name
     );
 
+-- Rows that can be counted: of one id the first that came in, with a time that can be -----------
+
+create temp table sound_conversation on commit drop as
+select distinct on (conversation.account_id, conversation.id)
+    conversation.id,
+    conversation.account_id,
+    conversation.created_at,
+    conversation.assignee_id,
+    conversation.inbox_id,
+    conversation.team_id
+from {source}.conversations as conversation
+cross join asked
+where conversation.id is not null
+    and conversation.created_at >= asked.first_instant
+    and conversation.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+    and conversation.created_at <= least(conversation.updated_at, timestamp '9000-01-01') + interval '1 day'
+order by conversation.account_id, conversation.id, conversation.updated_at, conversation.created_at;
+
+create temp table owner on commit drop as
+select id, array_agg(account_id) as accounts from sound_conversation group by id;
+
+create temp table sound_event on commit drop as
+select distinct on (event.account_id, event.id)
+    event.account_id,
+    event.name,
+    event.conversation_id,
+    event.value,
+    event.value_in_business_hours,
+    event.inbox_id,
+    event.user_id,
+    event.created_at
+from {source}.reporting_events as event
+cross join asked
+left join owner on owner.id = event.conversation_id
+where event.id is not null
+    and event.created_at >= asked.first_instant
+    and event.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+    and event.created_at <= least(event.updated_at, timestamp '9000-01-01') + interval '1 day'
+    and coalesce(abs(event.value), 0) <= 1e15
+    and coalesce(abs(event.value_in_business_hours), 0) <= 1e15
+    and coalesce(event.account_id = any(owner.accounts), true)
+order by event.account_id, event.id, event.updated_at, event.created_at;
+
+create temp table sound_message on commit drop as
+select distinct on (message.account_id, message.id)
+    message.account_id,
+    message.conversation_id,
+    message.message_type,
+    message.sender_type,
+    message.sender_id,
+    message.inbox_id,
+    message.created_at
+from {source}.messages as message
+cross join asked
+left join owner on owner.id = message.conversation_id
+where message.id is not null
+    and message.created_at >= asked.first_instant
+    and message.updated_at between '0002-01-01' and '9998-12-31 23:59:59.999999'
+    and message.created_at <= least(message.updated_at, timestamp '9000-01-01') + interval '1 day'
+    and coalesce(message.account_id = any(owner.accounts), true)
+order by message.account_id, message.id, message.updated_at, message.created_at;
+
+create index on sound_conversation (id);
+
 -- Every event once per dimension ----------------------------------------------------------------
 
 create temp table happening on commit drop as
@@ -60,19 +128,16 @@ select
     (event.created_at at time zone 'UTC' at time zone zone.timezone)::date as date,
     event.name,
     event.conversation_id,
-    case when event.value not in ('NaN', 'Infinity', '-Infinity') then event.value::text::numeric end as value,
-    case
-        when event.value_in_business_hours not in ('NaN', 'Infinity', '-Infinity')
-            then event.value_in_business_hours::text::numeric
-    end as business_value,
+    event.value::text::numeric as value,
+    event.value_in_business_hours::text::numeric as business_value,
     event.inbox_id,
     event.user_id,
     (
         select conversation.team_id
-        from {source}.conversations as conversation
+        from sound_conversation as conversation
         where conversation.id = event.conversation_id and conversation.account_id = event.account_id
     ) as team_id
-from {source}.reporting_events as event
+from sound_event as event
 inner join account_zone as zone on zone.account_id = event.account_id;
 
 create temp table reporting_events_rollups on commit drop as
@@ -121,7 +186,7 @@ with created as (
         conversation.assignee_id,
         conversation.inbox_id,
         conversation.team_id
-    from {source}.conversations as conversation
+    from sound_conversation as conversation
     inner join account_zone as zone on zone.account_id = conversation.account_id
 ),
 
@@ -133,9 +198,9 @@ written as (
         case when message.sender_type = 'User' then message.sender_id end as user_id,
         message.inbox_id,
         conversation.team_id
-    from {source}.messages as message
+    from sound_message as message
     inner join account_zone as zone on zone.account_id = message.account_id
-    left join {source}.conversations as conversation
+    left join sound_conversation as conversation
         on conversation.id = message.conversation_id and conversation.account_id = message.account_id
     where message.message_type in (0, 1)
 ),

@@ -24,7 +24,13 @@ tenants as (
 ),
 
 messages as (
-    select messages.*
+    select
+        messages.*,
+        {{ number_copies(
+            'outreach', 'outbound_messages',
+            ['messages.tenant_id', 'messages.message_id'],
+            ['messages.ingested_at', 'messages.state', 'messages.sent_at']
+        ) }} as row_copy
     from {{ ref('stg_outreach__messages') }} as messages
     inner join subjects
         on
@@ -33,7 +39,13 @@ messages as (
 ),
 
 inbound_messages as (
-    select inbound_messages.*
+    select
+        inbound_messages.*,
+        {{ number_copies(
+            'outreach', 'inbound_messages',
+            ['inbound_messages.tenant_id', 'inbound_messages.inbound_id'],
+            ['inbound_messages.ingested_at', 'inbound_messages.occurred_at']
+        ) }} as row_copy
     from {{ ref('stg_outreach__inbound_messages') }} as inbound_messages
     inner join subjects
         on
@@ -42,7 +54,7 @@ inbound_messages as (
 ),
 
 judged_events as (
-    {{ judged_message_events('subjects') }}
+    {{ judged_message_events('subjects', 'messages') }}
 ),
 
 events as (
@@ -70,14 +82,15 @@ replies as (
     select
         tenant_id,
         'inbound/' || inbound_id as message_id,
-        'inbound' as activity_id,
+        case when row_copy > 1 then 'inbound copy ' || row_copy else 'inbound' end as activity_id,
         'reply' as kind,
         occurred_at,
         ingested_at,
         coalesce(campaign_id, '__none__') as campaign_id,
         coalesce(contact_id, '__none__') as contact_id,
         channel,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason,
+        {{ time_fault('occurred_at', 'ingested_at') }} as reason,
+        row_copy,
         source_hash
     from inbound_messages
 ),
@@ -111,8 +124,13 @@ activities as (
         tenant_id,
         message_id,
         activity_id,
-        case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason,
+        case
+            when row_copy > 1 then 'duplicate'
+            when kind = 'unsent' then 'ignored'
+            when reason is null then 'counted'
+            else 'quarantined'
+        end as verdict,
+        case when row_copy = 1 then reason end as reason,
         kind,
         occurred_at,
         ingested_at,
@@ -135,8 +153,13 @@ activities as (
         tenant_id,
         message_id,
         activity_id,
-        case when reason is null then 'counted' else 'quarantined' end as verdict,
-        reason,
+        case
+            when row_copy > 1 then 'duplicate'
+            when kind = 'unsent' then 'ignored'
+            when reason is null then 'counted'
+            else 'quarantined'
+        end as verdict,
+        case when row_copy = 1 then reason end as reason,
         kind,
         occurred_at,
         ingested_at,
@@ -161,14 +184,13 @@ select
     activities.verdict,
     activities.reason,
     activities.kind,
-    activities.occurred_at,
+    -- of a row without a time, that there is none
+    coalesce(activities.occurred_at, 'infinity') as occurred_at,
     (
-        {{ outreach_filed_at(
-            'activities.reason', 'activities.occurred_at', 'activities.ingested_at'
-        ) }}
+        {{ outreach_filed_at('activities.kind', 'activities.occurred_at', 'activities.ingested_at') }}
         at time zone tenants.timezone
     )::date as date,
-    date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
+    date_trunc('hour', coalesce(activities.occurred_at, 'infinity'), tenants.timezone) as hour,
     activities.campaign_id,
     activities.contact_id,
     activities.channel,

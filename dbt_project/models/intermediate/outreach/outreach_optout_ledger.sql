@@ -18,21 +18,24 @@ tenants as (
     select * from {{ ref('stg_outreach__tenants') }}
 ),
 
-episodes as (
-    {{ outreach_optout_episodes('subjects') }}
+judged as (
+    {{ outreach_judged_optouts('subjects') }}
 )
 
 select
-    episodes.tenant_id,
-    episodes.optout_id,
-    episodes.kind,
-    episodes.occurred_at,
-    (episodes.occurred_at at time zone tenants.timezone)::date as date,
-    date_trunc('hour', episodes.occurred_at, tenants.timezone) as hour,
-    episodes.campaign_id,
-    episodes.contact_id,
-    episodes.channel,
-    episodes.is_machine
-from episodes
+    judged.tenant_id,
+    judged.optout_id,
+    judged.source_table,
+    judged.verdict,
+    judged.reason,
+    judged.kind,
+    judged.occurred_at,
+    (judged.filed_at at time zone tenants.timezone)::date as date,
+    date_trunc('hour', judged.occurred_at, tenants.timezone) as hour,
+    judged.campaign_id,
+    judged.contact_id,
+    judged.channel,
+    judged.is_machine
+from judged
 inner join tenants
-    on episodes.tenant_id = tenants.tenant_id
+    on judged.tenant_id = tenants.tenant_id

@@ -30,20 +30,22 @@ transitions as (
             and transitions.campaign_id = subjects.campaign_id
 ),
 
-kept as (
-    {{ outreach_kept_transitions('transitions') }}
+judged as (
+    {{ outreach_judged_transitions('transitions') }}
 )
 
 select
-    kept.tenant_id,
-    kept.campaign_id,
-    kept.transition_id,
-    kept.from_status,
-    kept.to_status,
-    kept.occurred_at,
-    (kept.occurred_at at time zone tenants.timezone)::date as date,
-    kept.ingested_at,
-    kept.source_hash
-from kept
+    judged.tenant_id,
+    judged.campaign_id,
+    judged.transition_id,
+    judged.verdict,
+    judged.reason,
+    judged.from_status,
+    judged.to_status,
+    judged.occurred_at,
+    (judged.filed_at at time zone tenants.timezone)::date as date,
+    judged.ingested_at,
+    judged.source_hash
+from judged
 inner join tenants
-    on kept.tenant_id = tenants.tenant_id
+    on judged.tenant_id = tenants.tenant_id

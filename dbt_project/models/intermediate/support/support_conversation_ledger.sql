@@ -11,6 +11,10 @@
 
 with subjects as (
     {{ support_subjects() }}
+),
+
+conversations as (
+    {{ support_conversations() }}
 )
 
 select
@@ -23,7 +27,7 @@ select
     conversations.team_id::bigint as team_id,
     conversations.source_hash
 from subjects
-inner join {{ ref('stg_support__conversations') }} as conversations
+inner join conversations
     on
         subjects.conversation_id = conversations.conversation_id
         and subjects.account_id = conversations.account_id

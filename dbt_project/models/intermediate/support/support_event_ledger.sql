@@ -42,10 +42,27 @@ of_themselves as (
     where events.conversation_id is null
 ),
 
+numbered as (
+    select
+        found.*,
+        {{ number_copies(
+            'support', 'reporting_events',
+            ['found.account_id', 'found.event_id'],
+            ['found.ingested_at', 'found.occurred_at', 'found.name', 'found.conversation_id']
+        ) }} as row_copy
+    from (
+        select * from of_conversations
+        union all
+        select * from of_themselves
+    ) as found
+),
+
 events as (
-    select * from of_conversations
-    union all
-    select * from of_themselves
+    select * from numbered where row_copy = 1
+),
+
+conversations as (
+    {{ support_conversations() }}
 )
 
 select
@@ -69,7 +86,10 @@ select
 from events
 inner join registry
     on events.name = registry.event_name
-left join {{ ref('stg_support__conversations') }} as conversations
+left join conversations
     on
         events.conversation_id = conversations.conversation_id
         and events.account_id = conversations.account_id
+where
+    conversations.conversation_id is not null
+    or {{ conversation_fault('events') }} is null

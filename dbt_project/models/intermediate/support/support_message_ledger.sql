@@ -38,10 +38,27 @@ of_themselves as (
     where messages.conversation_id is null
 ),
 
+numbered as (
+    select
+        found.*,
+        {{ number_copies(
+            'support', 'messages',
+            ['found.account_id', 'found.message_id'],
+            ['found.ingested_at', 'found.occurred_at', 'found.direction', 'found.conversation_id']
+        ) }} as row_copy
+    from (
+        select * from of_conversations
+        union all
+        select * from of_themselves
+    ) as found
+),
+
 messages as (
-    select * from of_conversations
-    union all
-    select * from of_themselves
+    select * from numbered where row_copy = 1
+),
+
+conversations as (
+    {{ support_conversations() }}
 )
 
 -- 0 stands for none: no inbox, and no user who sent it.
@@ -58,11 +75,16 @@ select
     count(*) filter (where messages.direction = 'outgoing') as outgoing_messages_count,
     bit_xor({{ support_row_hash('messages') }}) as source_hash
 from messages
-left join {{ ref('stg_support__conversations') }} as conversations
+left join conversations
     on
         messages.conversation_id = conversations.conversation_id
         and messages.account_id = conversations.account_id
-where messages.direction in ('incoming', 'outgoing')
+where
+    messages.direction in ('incoming', 'outgoing')
+    and (
+        conversations.conversation_id is not null
+        or {{ conversation_fault('messages') }} is null
+    )
 group by
     messages.tenant_id,
     messages.conversation_key,

@@ -39,6 +39,7 @@ lifecycle as (
         count(*) filter (where to_status = 'stopped') as stopped,
         count(*) filter (where to_status = 'error') as errored
     from transitions
+    where verdict = 'counted'
     group by tenant_id, campaign_id, date
 ),
 
@@ -69,6 +70,7 @@ select
         where
             combined.tenant_id = ledger.tenant_id
             and combined.campaign_id = ledger.campaign_id
+            and ledger.verdict = 'counted'
             and ledger.date <= combined.date
         order by
             ledger.occurred_at desc,

@@ -13,14 +13,14 @@ optouts as (
 
 select
     tenant_id,
-    case activity_id
-        when 'message' then 'outbound_messages'
-        when 'inbound' then 'inbound_messages'
+    case
+        when kind in ('send', 'implied_send', 'failure', 'unsent') then 'outbound_messages'
+        when activity_id like 'inbound%' and message_id like 'inbound/%' then 'inbound_messages'
         else 'message_events'
     end as part,
     'message' as grain,
     message_id as key,
-    {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
+    {{ outreach_filed_at('kind', 'occurred_at', 'ingested_at') }} as filed_at,
     date,
     1::bigint as row_count,
     source_hash as row_hash,
@@ -34,11 +34,11 @@ select
     'campaign_transitions' as part,
     'campaign' as grain,
     campaign_id as key,
-    occurred_at as filed_at,
+    {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
     date,
     1::bigint as row_count,
     source_hash as row_hash,
-    true as is_counted
+    verdict = 'counted' as is_counted
 from transitions
 
 union all
@@ -52,5 +52,5 @@ select
     date,
     1::bigint as row_count,
     {{ outreach_optout_hash() }} as row_hash,
-    true as is_counted
+    verdict = 'counted' as is_counted
 from optouts

@@ -5,32 +5,30 @@ with tenants as (
 ),
 
 messages as (
-    select * from {{ ref('stg_outreach__messages') }}
+    select
+        messages.*,
+        {{ number_copies(
+            'outreach', 'outbound_messages',
+            ['messages.tenant_id', 'messages.message_id'],
+            ['messages.ingested_at', 'messages.state', 'messages.sent_at']
+        ) }} as row_copy
+    from {{ ref('stg_outreach__messages') }} as messages
 ),
 
 message_events as (
-    select
-        message_events.*,
-        case
-            when coalesce(message_events.kind, '') <> 'ignored'
-                then {{ outreach_event_fault('message_events') }}
-        end as reason
-    from {{ ref('outreach_message_events') }} as message_events
+    select * from {{ ref('outreach_message_events') }}
 ),
 
 inbound_messages as (
-    select
-        inbound_messages.*,
-        {{ outreach_time_fault('occurred_at', 'ingested_at') }} as reason
-    from {{ ref('stg_outreach__inbound_messages') }} as inbound_messages
+    select * from {{ ref('stg_outreach__inbound_messages') }}
 ),
 
 transitions as (
-    {{ outreach_kept_transitions(ref('stg_outreach__transitions')) }}
+    {{ outreach_judged_transitions(ref('stg_outreach__transitions')) }}
 ),
 
 optouts as (
-    {{ outreach_optout_episodes(ref('stg_outreach__tenants')) }}
+    {{ outreach_judged_optouts(ref('stg_outreach__tenants')) }}
 ),
 
 -- A message that is not marked as sent stands in the ledger if its events prove that it was: the
@@ -65,7 +63,7 @@ rows_of_parts as (
         'outbound_messages' as part,
         'message' as grain,
         message_id as key,
-        {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
+        {{ outreach_filed_at('kind', 'occurred_at', 'ingested_at') }} as filed_at,
         source_hash as row_hash
     from sendings
 
@@ -76,7 +74,7 @@ rows_of_parts as (
         'message_events' as part,
         'message' as grain,
         message_id as key,
-        {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
+        {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
         row_hash
     from message_events
 
@@ -87,7 +85,7 @@ rows_of_parts as (
         'inbound_messages' as part,
         'message' as grain,
         'inbound/' || inbound_id as key,
-        {{ outreach_filed_at('reason', 'occurred_at', 'ingested_at') }} as filed_at,
+        {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
         source_hash as row_hash
     from inbound_messages
 
@@ -98,7 +96,7 @@ rows_of_parts as (
         'campaign_transitions' as part,
         'campaign' as grain,
         campaign_id as key,
-        occurred_at as filed_at,
+        filed_at,
         source_hash as row_hash
     from transitions
 
@@ -109,7 +107,7 @@ rows_of_parts as (
         'optouts' as part,
         'optouts' as grain,
         '' as key,
-        occurred_at as filed_at,
+        filed_at,
         {{ outreach_optout_hash() }} as row_hash
     from optouts
 )

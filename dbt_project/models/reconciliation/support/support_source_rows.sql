@@ -28,6 +28,9 @@ rows_of_parts as (
         on
             events.conversation_id = conversations.conversation_id
             and events.account_id = conversations.account_id
+    where
+        conversations.conversation_id is not null
+        or {{ conversation_fault('events') }} is null
 
     union all
 
@@ -52,7 +55,12 @@ rows_of_parts as (
         on
             messages.conversation_id = conversations.conversation_id
             and messages.account_id = conversations.account_id
-    where messages.direction in ('incoming', 'outgoing')
+    where
+        messages.direction in ('incoming', 'outgoing')
+        and (
+            conversations.conversation_id is not null
+            or {{ conversation_fault('messages') }} is null
+        )
 )
 
 select

@@ -37,6 +37,7 @@ with activities as (
         false as is_block,
         false as is_trackable
     from {{ ref('outreach_optout_ledger') }}
+    where verdict = 'counted'
 )
 
 select

@@ -7,3 +7,4 @@ select
     {{ to_utc('started_at') }} as started_at,
     {{ to_utc('completed_at') }} as completed_at
 from {{ source('outreach', 'contact_campaigns') }}
+where {{ is_sound([key_fault(['id'], ['contact_id'])]) }}

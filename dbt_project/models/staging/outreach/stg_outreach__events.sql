@@ -12,35 +12,39 @@ typed as (
         events.id as event_id,
         events.tenant_id as event_tenant_id,
         events.message_id,
-        -- an id made up at ingestion says nothing about copies
+        -- an id made up at ingestion, or one without end, says nothing about copies
         case
-            when events.sg_event_id not like 'generated\_%' then nullif(events.sg_event_id, '')
+            when octet_length(events.sg_event_id) <= 500 and events.sg_event_id not like 'generated\_%'
+                then nullif(events.sg_event_id, '')
         end as provider_event_id,
 
         -- attributes
         event_type_map.canonical_type as kind,
-        coalesce(lower(events.data ->> 'sg_machine_open') = 'true', false) as is_declared_machine,
-        coalesce(events.data ->> 'url', '') as url,
-        coalesce(events.data ->> 'ip', '') as ip,
-        coalesce(events.data ->> 'useragent', '') as user_agent,
-        coalesce(lower(events.data ->> 'type') in ('blocked', 'soft'), false) as is_block,
+        coalesce(lower(ops.json_text(events.data, 'sg_machine_open')) = 'true', false) as is_declared_machine,
+        coalesce(ops.json_text(events.data, 'url'), '') as url,
+        coalesce(ops.json_text(events.data, 'ip'), '') as ip,
+        coalesce(ops.json_text(events.data, 'useragent'), '') as user_agent,
+        coalesce(lower(ops.json_text(events.data, 'type')) in ('blocked', 'soft'), false) as is_block,
+        ops.is_readable_json(events.data) as is_readable,
 
         -- timestamps
         {{ to_utc('events.event_at') }} as occurred_at,
         events.event_at as occurred_watermark,
-        {{ to_utc('events.created_at') }} as ingested_at,
+        coalesce({{ to_utc('events.created_at') }}, 'infinity') as ingested_at,
         events.created_at as ingest_watermark,
 
-        lower(trim(events.type)) as raw_type
+        -- no type is that long, and lower-casing a megabyte takes a while for every row it meets
+        lower(trim(left(events.type, 200))) as raw_type
     from events
     left join event_type_map
-        on lower(trim(events.type)) = event_type_map.raw_type
+        on lower(trim(left(events.type, 200))) = event_type_map.raw_type
+    where {{ is_sound([key_fault(['events.id', 'events.message_id'])]) }}
 )
 
 select
     *,
     {{ row_hash([
         'event_id', 'event_tenant_id', 'message_id', 'provider_event_id', 'kind',
-        'is_declared_machine', 'url', 'ip', 'user_agent', 'is_block', 'occurred_at', 'ingested_at'
+        'is_declared_machine', 'url', 'ip', 'user_agent', 'is_block', 'is_readable', 'occurred_at', 'ingested_at'
     ]) }} as source_hash
 from typed

@@ -18,12 +18,12 @@ select
     contact_id,
 
     -- attributes
-    channel::text as channel,
+    coalesce(channel::text, '__none__') as channel,
 
     -- timestamps
     {{ to_utc('received_at') }} as occurred_at,
     received_at as occurred_watermark,
-    {{ to_utc('updated_at') }} as ingested_at,
+    coalesce({{ to_utc('updated_at') }}, 'infinity') as ingested_at,
     updated_at as ingest_watermark,
 
     -- content
@@ -31,3 +31,4 @@ select
         'id', 'tenant_id', 'campaign_id', 'contact_id', 'channel::text', to_utc('received_at')
     ]) }} as source_hash
 from inbound_messages
+where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -11,7 +11,7 @@ select
 
     -- timestamps
     {{ to_utc('occurred_at') }} as occurred_at,
-    {{ to_utc('created_at') }} as ingested_at,
+    coalesce({{ to_utc('created_at') }}, 'infinity') as ingested_at,
     created_at as ingest_watermark,
 
     -- content
@@ -20,3 +20,4 @@ select
         to_utc('occurred_at'), to_utc('created_at')
     ]) }} as source_hash
 from {{ source('outreach', 'campaign_transitions') }}
+where {{ is_sound([key_fault(['id', 'campaign_id', 'to_status::text'])]) }}

@@ -19,11 +19,12 @@ select
     contact_id,
 
     -- attributes
-    channel,
-    lower(trim(channel_value)) as address,
+    coalesce(channel::text, '__none__') as channel,
+    coalesce(lower(trim(channel_value)), '') as address,
 
     -- timestamps
     {{ to_utc('unsubscribed_at') }} as occurred_at,
-    {{ to_utc('created_at') }} as ingested_at,
+    coalesce({{ to_utc('created_at') }}, 'infinity') as ingested_at,
     created_at as ingest_watermark
 from unsubscribes
+where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -26,3 +26,7 @@ select
         'id', 'account_id', 'inbox_id', 'assignee_id', 'team_id', to_utc('created_at')
     ]) }} as source_hash
 from {{ source('support', 'conversations') }}
+where {{ is_sound([
+    "case when id is null then 'no_id' end",
+    time_fault(to_utc('created_at'), to_utc('updated_at'))
+]) }}

@@ -10,12 +10,8 @@ with typed as (
 
         -- attributes
         name::text as name,
-        -- what is no number of seconds is none
-        case when value < 'infinity' and value > '-infinity' then value end as value,
-        case
-            when value_in_business_hours < 'infinity' and value_in_business_hours > '-infinity'
-                then value_in_business_hours
-        end as value_in_business_hours,
+        value,
+        value_in_business_hours,
 
         -- timestamps
         {{ to_utc('created_at') }} as occurred_at,
@@ -24,6 +20,11 @@ with typed as (
         {{ to_utc('updated_at') }} as ingested_at,
         updated_at as ingest_watermark
     from {{ source('support', 'reporting_events') }}
+    where {{ is_sound([
+        "case when id is null then 'no_id' end",
+        time_fault(to_utc('created_at'), to_utc('updated_at')),
+        value_fault('value', 'value_in_business_hours')
+    ]) }}
 )
 
 select

@@ -30,3 +30,7 @@ select
         "case when sender_type = 'User' then sender_id end", 'message_type', to_utc('created_at')
     ]) }} as source_hash
 from {{ source('support', 'messages') }}
+where {{ is_sound([
+    "case when id is null then 'no_id' end",
+    time_fault(to_utc('created_at'), to_utc('updated_at'))
+]) }}

@@ -1,10 +1,12 @@
 with accounts as (
-    select
+    select distinct on (id)
         id as account_id,
         id::text as tenant_id,
         name::text as tenant_name,
-        nullif(settings ->> 'reporting_timezone', '') as timezone
+        nullif(ops.json_text(settings, 'reporting_timezone'), '') as timezone
     from {{ source('support', 'accounts') }}
+    where id is not null
+    order by id, name
 ),
 
 setting as (

@@ -122,9 +122,6 @@ begin
     select ops.safe_horizon(min(captured_at)) into noted_before from ops.watermark where family = p_family;
     noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
         + ops.take_change_queue(p_family);
-    create temporary table if not exists fresh_row (
-        tenant_id text, row_id text, subject_key text, ingested_at timestamptz, content_hash bigint
-    ) on commit delete rows;
 
     for src in select * from ops.capture_source where family = p_family order by source_table loop
         select ingested_to, captured_at into known_to, complete_to
@@ -135,6 +132,7 @@ begin
             select installed_at from ops.trigger_installation
             where family = p_family and source_table = src.source_table
         ) then
+            noted := noted + ops.replay_quarantine(src, complete_to - overlap);
             update ops.watermark set captured_at = least(noted_before, now())
             where family = p_family and source_table = src.source_table;
             delete from ops.seen where family = p_family and source_table = src.source_table;
@@ -145,23 +143,32 @@ begin
         if known_to is null or (
             known_to = '-infinity'
             and not exists (select from ops.seen where family = p_family and source_table = src.source_table)
+            and not exists (select from ops.quarantined_row where family = p_family and source_table = src.source_table)
         ) then
             execute format(
-                'select max(ingested_at) from %s where ingest_watermark <= now() + interval ''1 day''', src.relation
+                'select max(ingested_at) from %s where isfinite(ingested_at) and ingested_at <= now() + interval ''1 day''',
+                src.relation
             ) into known_to;
             known_to := least(horizon, coalesce(known_to, '-infinity'));
             execute format($q$
                 insert into ops.seen (family, source_table, row_id, ingested_at, content_hash)
-                select %1$L, %2$L, %3$s, ingested_at, hashtextextended(source_row::text, 0)
-                from %4$s as source_row where ingest_watermark >= $1
+                select %1$L, %2$L, row_id, max(ingested_at), bit_xor(content_hash)
+                from %3$s where fault is null and ops.is_arriving(ingest_watermark, $1)
+                group by row_id
                 on conflict (family, source_table, row_id) do update
                 set ingested_at = excluded.ingested_at, content_hash = excluded.content_hash
-            $q$, p_family, src.source_table, src.row_id, src.relation) using known_to - overlap;
+            $q$, p_family, src.source_table, src.relation) using known_to - overlap;
+            perform ops.read_arrivals(src, null, true);
+            perform ops.keep_quarantine(src);
             execute format($q$
                 select ops.note_pending(
                     %1$L, array_agg(tenant_id), 'tenant', array_agg(''::text), 'first load', $1
                 )
-                from (select distinct tenant_id from %2$s where ops.is_tenant_id(tenant_id)) as tenants
+                from (
+                    select tenant_id from ops.known_tenants(%1$L) where ops.is_tenant_id(tenant_id)
+                    intersect
+                    select tenant_id from %2$s
+                ) as tenants
             $q$, p_family, src.relation) into noted_now using coalesce(complete_to, '-infinity');
             insert into ops.watermark (family, source_table, ingested_to, captured_at)
             values (p_family, src.source_table, known_to, least(horizon, now()))
@@ -171,13 +178,12 @@ begin
             continue;
         end if;
 
-        truncate fresh_row;
-        execute format($q$
-            insert into fresh_row
-            select tenant_id, %1$s, %2$s, ingested_at, hashtextextended(source_row::text, 0)
-            from %3$s as source_row where ingest_watermark >= $1
-        $q$, src.row_id, src.subject_key, src.relation) using known_to - overlap;
-        select max(ingested_at) into newest from fresh_row;
+        perform ops.read_arrivals(src, known_to - overlap);
+        perform ops.keep_quarantine(src);
+        -- Nobody can have come in from tomorrow on, and it must not blind us for what comes until then.
+        select max(ingested_at) into newest
+        from fresh_row
+        where isfinite(ingested_at) and ingested_at <= now() + interval '1 day';
         -- Two changes may carry the same ingest time: what tells them apart is the content.
         delete from fresh_row
         using ops.seen
@@ -191,19 +197,22 @@ begin
             p_family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
             'new rows in ' || src.source_table, complete_to
         ) into noted_now
-        from fresh_row where ops.is_tenant_id(tenant_id);
+        from fresh_row where fault is null;
         noted := noted + noted_now;
 
         -- The newest row seen, never the clock: what was taken in under a slower clock comes later.
         known_to := greatest(known_to, least(horizon, coalesce(newest, known_to)));
         insert into ops.seen (family, source_table, row_id, ingested_at, content_hash)
-        select p_family, src.source_table, row_id, ingested_at, content_hash
+        select distinct on (row_id) p_family, src.source_table, row_id, ingested_at, content_hash
         from fresh_row
-        where ingested_at >= known_to - overlap
+        where fault is null and ops.is_arriving(ingested_at, known_to - overlap)
+        order by row_id, ingested_at desc
         on conflict (family, source_table, row_id) do update
         set ingested_at = excluded.ingested_at, content_hash = excluded.content_hash;
         delete from ops.seen
-        where family = p_family and source_table = src.source_table and ingested_at < known_to - overlap;
+        where
+            family = p_family and source_table = src.source_table
+            and not ops.is_arriving(ingested_at, known_to - overlap);
         update ops.watermark set ingested_to = known_to, captured_at = least(horizon, now())
         where family = p_family and source_table = src.source_table;
     end loop;

@@ -33,17 +33,6 @@ create or replace function ops.outreach_first_rollup_date() returns date
 language sql stable
 as $$ select min(date) from analytics.metrics_tenant_daily $$;
 
-create or replace function ops.outreach_set_aside()
-returns table (tenant_id text, reason text, row_count bigint)
-language sql stable
-as $$
-    select ledger.tenant_id, coalesce(ledger.reason, ledger.verdict), count(*)
-    from intermediate.outreach_activity_ledger as ledger
-    where ledger.verdict in ('quarantined', 'duplicate')
-    group by 1, 2
-    order by 1, 2
-$$;
-
 create or replace function ops.outreach_source_dates()
 returns table (first_date date, last_date date)
 language sql stable

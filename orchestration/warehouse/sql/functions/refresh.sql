@@ -120,6 +120,7 @@ create or replace function ops.claim_partitions(
 language plpgsql
 as $$
 begin
+    perform ops.replay_quarantine(p_family);
     perform ops.note_pending(p_family, p_tenant_ids, 'date', p_dates::text[], p_reason);
     insert into ops.refresh_claim (refresh_id, family, tenant_id, grain, key, seq)
     select p_refresh_id, pending.family, pending.tenant_id, pending.grain, pending.key, pending.seq

@@ -104,13 +104,3 @@ as $$
     order by tenants.tenant_id;
 $$;
 comment on function ops.tenant_status is 'One row a tenant: through when its rollups are complete, what is pending, its last refresh (of 30 days)';
-
-create or replace function ops.set_aside(p_family text)
-returns table (tenant_id text, reason text, row_count bigint)
-language plpgsql stable
-as $$
-begin
-    return query execute format('select * from ops.%I()', p_family || '_set_aside');
-end
-$$;
-comment on function ops.set_aside is 'Rows that are in no rollup, by reason: duplicate, or why they are in quarantine';

@@ -40,12 +40,6 @@ as $$
     )
 $$;
 
-create or replace function ops.support_set_aside()
-returns table (tenant_id text, reason text, row_count bigint)
-language sql stable
-as $$ select null::text, null::text, null::bigint where false $$;
-comment on function ops.support_set_aside is 'None: every event of a registered name counts';
-
 create or replace function ops.support_source_dates()
 returns table (first_date date, last_date date)
 language sql stable

@@ -88,7 +88,8 @@ begin
         $sql$
             insert into ops.change_queue (family, source_table, tenant_id, grain, key)
             with changed as (%%s)
-            select distinct %L, %L, noted.* from (%s) as noted (tenant_id, grain, key);
+            select distinct %L, %L, noted.* from (%s) as noted (tenant_id, grain, key)
+            where noted.key is not null;
         $sql$,
         p_family, p_source_table,
         format(watched.subjects, (select value from ops.config where name = p_family || '_schema'))
@@ -268,7 +269,8 @@ as $$
                 p_family, array_agg(tenant_id), grain, array_agg(key), 'changed in ' || source_table, min(noted_at)
             ) as noted
         from taken
-        where ops.is_tenant_id(tenant_id)
+        -- what cannot be a key is in quarantine
+        where ops.is_tenant_id(tenant_id) and octet_length(key) <= 510
         group by source_table, grain
     ) as work
 $$;

@@ -35,6 +35,15 @@ as $$
     where
         p_dimension in ('account', 'agent', 'inbox')
         and events.account_id = p_account_id
+        -- those of another account's conversation; the joins below leave them out by themselves
+        and events.event_id <> all(array(
+            select quarantined.row_id::bigint from ops.quarantined_row as quarantined
+            where
+                quarantined.family = 'support'
+                and quarantined.source_table = 'reporting_events'
+                and quarantined.tenant_id = p_account_id::text
+                and quarantined.reason = 'tenant_mismatch'
+        ))
         and events.occurred_watermark >= p_since at time zone 'UTC'
         and events.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -164,6 +173,15 @@ as $$
     where
         p_dimension in ('account', 'agent', 'inbox')
         and messages.account_id = p_account_id
+        -- those of another account's conversation; the joins below leave them out by themselves
+        and messages.message_id <> all(array(
+            select quarantined.row_id::bigint from ops.quarantined_row as quarantined
+            where
+                quarantined.family = 'support'
+                and quarantined.source_table = 'messages'
+                and quarantined.tenant_id = p_account_id::text
+                and quarantined.reason = 'tenant_mismatch'
+        ))
         and messages.occurred_watermark >= p_since at time zone 'UTC'
         and messages.occurred_watermark < p_until at time zone 'UTC'
     union all

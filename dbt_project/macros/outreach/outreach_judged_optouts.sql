@@ -1,9 +1,9 @@
 {#-
     Opt-out episodes of the tenants in `subjects`: an address opts out once until it subscribes again,
-    however often and in however many tables that is written down. No address is kept: it serves as
-    partition key only.
+    however often and in however many tables that is written down. And the rows of the opt-out list
+    that begin no episode, with a verdict. No address is kept: it serves as partition key only.
 -#}
-{% macro outreach_optout_episodes(subjects) -%}
+{% macro outreach_judged_optouts(subjects) -%}
     with contacts as (
         select * from {{ ref('stg_outreach__contacts') }}
     ),
@@ -65,7 +65,9 @@
             coalesce(unsubscribes.campaign_id, '__none__') as campaign_id,
             coalesce(
                 campaigns.contact_id, unsubscribes.contact_id, single_contacts.contact_id, '__none__'
-            ) as contact_id
+            ) as contact_id,
+            unsubscribes.ingested_at,
+            {{ time_fault('unsubscribes.occurred_at', 'unsubscribes.ingested_at') }} as fault
         from {{ ref('stg_outreach__unsubscribes') }} as unsubscribes
         inner join {{ subjects }} as subjects
             on unsubscribes.tenant_id = subjects.tenant_id
@@ -77,13 +79,6 @@
             on
                 unsubscribes.tenant_id = single_contacts.tenant_id
                 and unsubscribes.address = single_contacts.address
-        where
-            -- written so that the planner expects most rows to pass, and joins them by a hash
-            case
-                when {{ outreach_time_fault('unsubscribes.occurred_at', 'unsubscribes.ingested_at') }} is null
-                    then true
-                else false
-            end
     ),
 
     evidence as (
@@ -114,6 +109,7 @@
             false as is_machine,
             false as is_message
         from row_evidence
+        where fault is null
     ),
 
     numbered as (
@@ -142,17 +138,66 @@
             partition by tenant_id, channel, address, episode
             order by is_message desc, occurred_at, evidence_id collate "C"
         )
+    ),
+
+    -- A repeated opt-out on the list is a copy; a repeated event has its verdict in the activity ledger.
+    judged as (
+        select
+            tenant_id,
+            evidence_id,
+            case when step = 1 then 'counted' else 'duplicate' end as verdict,
+            null::text as reason,
+            is_message,
+            occurred_at,
+            occurred_at as filed_at,
+            episode_campaign_id as campaign_id,
+            episode_contact_id as contact_id,
+            channel,
+            coalesce(is_machine, false) as is_machine
+        from attributed
+        where step = 1 or not is_message
+
+        union all
+
+        select
+            tenant_id,
+            evidence_id,
+            'quarantined' as verdict,
+            fault as reason,
+            false as is_message,
+            coalesce(occurred_at, 'infinity') as occurred_at,
+            {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
+            campaign_id,
+            contact_id,
+            channel,
+            false as is_machine
+        from row_evidence
+        where fault is not null
+    ),
+
+    -- An event and a row of the list may have the same id.
+    with_copies as (
+        select
+            judged.*,
+            row_number() over (
+                partition by tenant_id, evidence_id
+                order by verdict, is_message, occurred_at, channel collate "C"
+            ) as copy
+        from judged
     )
 
     select
-        attributed.tenant_id,
-        attributed.evidence_id as optout_id,
+        tenant_id,
+        case when copy > 1 then evidence_id || ' copy ' || copy else evidence_id end as optout_id,
+        case when is_message then 'message_events' else 'contact_unsubscribes' end as source_table,
+        verdict,
+        reason,
         'optout' as kind,
-        attributed.occurred_at,
-        attributed.episode_campaign_id as campaign_id,
-        attributed.episode_contact_id as contact_id,
-        attributed.channel,
-        coalesce(attributed.is_machine, false) as is_machine
-    from attributed
-    where attributed.step = 1
+        occurred_at,
+        filed_at,
+        campaign_id,
+        contact_id,
+        channel,
+        is_machine
+    from with_copies
 {%- endmacro %}

@@ -1,0 +1,52 @@
+{#-
+    Transitions, each with a verdict: a time that can be, and of copies the one that came in first
+    (a retried job logs its step twice).
+-#}
+{% macro outreach_judged_transitions(transitions) -%}
+    with faulty as (
+        select
+            transitions.*,
+            {{ number_copies(
+                'outreach', 'campaign_transitions',
+                ['tenant_id', 'campaign_id', 'transition_id'],
+                ['ingested_at', 'occurred_at', 'to_status', 'reason']
+            ) }} as row_copy,
+            {{ time_fault('occurred_at', 'ingested_at') }} as fault
+        from {{ transitions }} as transitions
+    ),
+
+    numbered as (
+        select
+            faulty.*,
+            row_number() over (
+                partition by
+                    tenant_id, campaign_id, reason, occurred_at, from_status, to_status,
+                    row_copy > 1, fault is null
+                order by ingested_at, transition_id collate "C"
+            ) as copy
+        from faulty
+    )
+
+    select
+        tenant_id,
+        campaign_id,
+        case
+            when row_copy > 1 then transition_id || ' copy ' || row_copy
+            else transition_id
+        end as transition_id,
+        case
+            when row_copy > 1 then 'duplicate'
+            when fault is not null then 'quarantined'
+            when copy > 1 then 'duplicate'
+            else 'counted'
+        end as verdict,
+        case when row_copy = 1 then fault end as reason,
+        from_status,
+        to_status,
+        -- of a row without a time, that there is none
+        coalesce(occurred_at, 'infinity') as occurred_at,
+        {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
+        ingested_at,
+        source_hash
+    from numbered
+{%- endmacro %}
