@@ -28,3 +28,10 @@ def with_advice(message: str) -> str:
     """The message and, where we know any, its remedy."""
     fix = advice(message)
     return message if fix is None else f"{message}: {fix}"
+
+
+def error_alone(message: str) -> str:
+    """dbt's message on one line without where its code lay and how deep the server was in it."""
+    for mark in (" CONTEXT: ", " compiled code at "):
+        message = message.partition(mark)[0]
+    return message

@@ -19,7 +19,7 @@ from orchestration.errors import DatabaseError, RefreshError
 from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import require_initialised, write_config
 from orchestration.warehouse.connection import connect, one_line, refresh_environment
-from orchestration.warehouse.failures import with_advice
+from orchestration.warehouse.failures import error_alone, with_advice
 from orchestration.warehouse.tenants import Partition
 
 LOCK_POLL_SECONDS = 1.0
@@ -96,6 +96,12 @@ def refresh(
             _complete(connection, outcome)
         except BaseException as error:
             _fail(connection, outcome, error)
+            if connection.closed and isinstance(error, RefreshError):
+                # Whatever became of the models then: their refresh had lost its locks.
+                raise DatabaseError(
+                    f"{_name(outcome)}: the session that drives this refresh was lost,"
+                    f" run it again {PENDING}"
+                ) from error
             raise
     object.__setattr__(outcome, "seconds", time.monotonic() - started)
     return outcome
@@ -106,8 +112,12 @@ def _database_errors(outcome: RefreshOutcome) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        what = f"{outcome.family} refresh {outcome.refresh_id}"
-        raise DatabaseError(f"{what}: {with_advice(one_line(error))} {PENDING}") from error
+        told = with_advice(one_line(error))
+        raise DatabaseError(f"{_name(outcome)}: {told} {PENDING}") from error
+
+
+def _name(outcome: RefreshOutcome) -> str:
+    return f"{outcome.family} refresh {outcome.refresh_id}"
 
 
 def partition_rows(
@@ -217,17 +227,17 @@ def _run_models(
     # dbt's unit tests try the models' logic on rows of their own: that is for `make test`.
     selection = ["build", "--exclude-resource-type", "unit_test"]
     selection += ["--select", f"tag:{outcome.family},config.materialized:incremental"]
-    what = f"{outcome.family} refresh {outcome.refresh_id}"
     with refresh_environment(settings, url, outcome.refresh_id):
         try:
             results = dbt_project(settings).run(selection, on_node=on_node)
         except RefreshError as error:
-            raise RefreshError(f"{what}: {with_advice(str(error))} {PENDING}") from None
+            raise RefreshError(f"{_name(outcome)}: {with_advice(str(error))} {PENDING}") from None
     failed = [result for result in results if not result.succeeded]
     models = [result for result in failed if result.resource_type == "model"]
     if failed:
         first = next((result for result in models if result.status == "error"), failed[0])
-        raise RefreshError(f"{what}: {first.name}: {with_advice(first.message)} {PENDING}", results)
+        told = f"{first.name}: {with_advice(error_alone(first.message))}"
+        raise RefreshError(f"{_name(outcome)}: {told} {PENDING}", results)
     return results
 
 

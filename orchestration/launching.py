@@ -1,0 +1,50 @@
+"""Launching runs, and noticing that the process which was to run one is gone."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+from dagster import DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+CONNECT_SECONDS = 5.0
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """Dagster's launcher, whose runs end as failed when the server they were given to has died.
+
+    That server notices when a run's process dies, but nobody notices when both do, as at a
+    restart of the machine: the run would count as started, and hold its place in the pool, until
+    its longest time is over. Named in ``dagster.yaml``; run monitoring asks.
+    """
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        if server_is_gone(run.tags.get(GRPC_INFO_TAG)):
+            return CheckRunHealthResult(WorkerStatus.FAILED, "the server of this run has ended")
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+def server_is_gone(server: str | None) -> bool:
+    """Whether nobody listens any more where a run was sent; a slow or far server is not gone."""
+    place = json.loads(server or "{}")
+    path, port = place.get("socket"), place.get("port")
+    if path is None and port is None:
+        return False
+    try:
+        if path is None:
+            socket.create_connection((place["host"], port), CONNECT_SECONDS).close()
+        else:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(CONNECT_SECONDS)
+                probe.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        return False
+    return False
