@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SIZES = (50, 500, 2000)
 # How many messages a table says were sent. Each of them is opened once.
-SENDS = {
+SENDS: dict[str, LiteralString] = {
     "metrics_message": "count(*)",
     "metrics_contact_hourly": "sum(sends)",
     "metrics_campaign_daily": "sum(sends)",

@@ -187,13 +187,16 @@ class History:
         row_id = self._existing(table)
         if row_id is None:
             return
-        home = self.warehouse.connection.execute(
-            sql.SQL("select tenant_id from {} where id = %s").format(sql.Identifier(table)),
+        home, before = self.warehouse.connection.execute(
+            sql.SQL("select tenant_id, {} from {} where id = %s").format(
+                sql.Identifier(column), sql.Identifier(table)
+            ),
             [row_id],
-        ).fetchall()[0][0]
+        ).fetchall()[0]
         contact = self._contact_of(home)
         value = {"campaign_id": f"campaign_{contact}", "contact_id": contact}.get(column)
-        changes = {column: value or self._past(3 * 24 * 60)}
+        # Earlier, for a time long after the row came in is one to be doubted.
+        changes = {column: value or before - timedelta(minutes=self.random.randrange(3 * 24 * 60))}
         ingest_column = "updated_at" if table == "inbound_messages" else "created_at"
         self._update(table, row_id, changes, ingest_column)
 
