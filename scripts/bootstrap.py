@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run one of the project's commands, in an environment made when it is needed.
 
-    python3 scripts/bootstrap.py {venv,demo,test,replay,lint,format,bench,docs,lock,...} [...]
+    python3 scripts/bootstrap.py {venv,demo,test,soak,replay,lint,format,bench,docs,lock,...} [...]
 
 Standard library only. Whatever ``python3`` is (3.6 or newer), it can run this file; ``.venv`` is
 then made with a Python that the locked packages support. So: no syntax and no library call newer
@@ -66,6 +66,13 @@ def test(args: "list[str]") -> None:
     ensure_environment(dev=True)
     side_by_side = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
     run_tool(str(PYTHON), "-m", "pytest", *side_by_side, *args)
+
+
+def soak(args: "list[str]") -> None:
+    """Look for rare histories and orders of steps, 30 minutes a test; ARGS="--soak=MINUTES"."""
+    ensure_environment(dev=True)
+    places = ["tests/property", "tests/concurrency"]
+    run_tool(str(PYTHON), "-m", "pytest", "-s", "-o", "timeout=0", "--soak=30", *places, *args)
 
 
 def replay(args: "list[str]") -> None:
@@ -194,7 +201,7 @@ def help(args: "list[str]") -> None:
 
 COMMANDS = {
     command.__name__: command
-    for command in (venv, demo, test, replay, lint, format, bench, docs, lock, clean, help)
+    for command in (venv, demo, test, soak, replay, lint, format, bench, docs, lock, clean, help)
 }
 
 

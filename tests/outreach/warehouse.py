@@ -126,7 +126,7 @@ class OutreachWarehouse:
         return read_marts(self.connection)
 
     def differences(self) -> list[str]:
-        """Where the marts differ from an independent recount of the source."""
+        """Where the marts differ from an independent recount, by the rules now in force."""
         seeds = read_staging_seeds(self.connection)
         expected = recount(self.connection, SCHEMA, self.zones, seeds=seeds)
         return compare(expected, self.marts())
