@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def soak(request: pytest.FixtureRequest) -> float:
     """Minutes to look for rare orders and histories in; 0: a few of them, for every day."""
-    return float(request.config.getoption("--soak"))
+    return request.config.getoption("--soak") or 0.0
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,12 @@
 -#}
 {% macro judged_message_events(subjects, messages) -%}
     {%- set message_events = ref('outreach_message_events') -%}
-    {%- set all_events = ref('stg_outreach__events') -%}
-    {%- set all_messages = ref('stg_outreach__messages') -%}
-    with {% if not has_unique_id(source('outreach', 'outbound_messages')) -%}
+    {%- if model.resource_type != 'unit_test' -%}
+        {%- set all_events = ref('stg_outreach__events') -%}
+        {%- set all_messages = ref('stg_outreach__messages') -%}
+    {%- endif -%}
+    with {% if model.resource_type != 'unit_test'
+        and not has_unique_id(source('outreach', 'outbound_messages')) -%}
     -- Several messages may have one id: an event belongs to its own tenant's, and to one alone.
     message_events as (
         select
