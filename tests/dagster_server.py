@@ -52,6 +52,7 @@ _FAILURE = """
 query($id: ID!) {
   logsForRun(runId: $id) { ... on EventConnection { events {
     ... on ExecutionStepFailureEvent { failureMetadata { description } error { message } }
+    ... on RunFailureEvent { message }
   } } }
 }"""
 _LOADED = """
@@ -170,8 +171,8 @@ class DagsterServer:
     def failure(self, run_id: str) -> str:
         """What the run says of its failure."""
         events = self.ask(_FAILURE, id=run_id)["logsForRun"]["events"]
-        said = [event["failureMetadata"] or event["error"] for event in events if event]
-        return " ".join(str(each.get("description") or each.get("message")) for each in said)
+        said = [event.get("failureMetadata") or event.get("error") or event for event in events]
+        return " ".join(each.get("description") or each.get("message") or "" for each in said)
 
 
 @contextmanager
@@ -179,7 +180,7 @@ def dagster_server(settings: Settings, url: str, log_path: Path) -> Iterator[Dag
     """`dagster dev` with its webserver and daemon; its whole process group ends with the block."""
     port = _free_port()
     command = dagster_command(settings.model_copy(update={"web_port": port}))
-    with log_path.open("w") as log:
+    with log_path.open("a") as log:
         process = subprocess.Popen(
             command, cwd=log_path.parent, env=os.environ | dagster_environment(settings, url),
             stdout=log, stderr=log, start_new_session=True,
