@@ -35,7 +35,7 @@ def held(url: str, relation: str) -> Iterator[None]:
         yield
 
 
-def wait_for_writer(url: str, relation: str, seconds: float = 60) -> int:
+def wait_for_writer(url: str, relation: str, seconds: float = 200) -> int:
     """Process id of the server's backend that waits to write to a table, once there is one."""
     with psycopg.connect(url, autocommit=True) as connection:
 
