@@ -23,7 +23,9 @@ def sloppy_outreach(
     """A warehouse whose source has no constraints, and its events in a json column."""
     with OutreachWarehouse(outreach_settings, new_database(outreach_template)) as warehouse:
         drop_constraints(warehouse.connection, SCHEMA)
-        warehouse.connection.execute("drop view staging.stg_outreach__events cascade")
+        warehouse.connection.execute(
+            "drop view staging.stg_outreach__events, staging.stg_outreach__arrivals cascade"
+        )
         warehouse.connection.execute("alter table message_events alter data type json")
         initialise(outreach_settings, warehouse.url)
         yield warehouse

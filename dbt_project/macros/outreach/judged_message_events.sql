@@ -7,12 +7,11 @@
 -#}
 {% macro judged_message_events(subjects, messages) -%}
     {%- set message_events = ref('outreach_message_events') -%}
-    {%- if model.resource_type != 'unit_test' -%}
+    {%- if not is_unit_test() -%}
         {%- set all_events = ref('stg_outreach__events') -%}
         {%- set all_messages = ref('stg_outreach__messages') -%}
     {%- endif -%}
-    with {% if model.resource_type != 'unit_test'
-        and not has_unique_id(source('outreach', 'outbound_messages')) -%}
+    with {% if not is_unit_test() and not has_unique_id(source('outreach', 'outbound_messages')) -%}
     -- Several messages may have one id: an event belongs to its own tenant's, and to one alone.
     message_events as (
         select

@@ -7,8 +7,7 @@
     order                     columns by which the first of them is chosen
 -#}
 {% macro number_copies(source_name, table_name, same, order) -%}
-    {#- A unit test gives its rows itself and has no source. -#}
-    {%- if model.resource_type == 'unit_test' or has_unique_id(source(source_name, table_name)) -%}
+    {%- if is_unit_test() or has_unique_id(source(source_name, table_name)) -%}
         1
     {%- else -%}
         row_number() over (partition by {{ same | join(', ') }} order by {{ order | join(', ') }})

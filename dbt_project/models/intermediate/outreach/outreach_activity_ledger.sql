@@ -187,7 +187,9 @@ select
     -- of a row without a time, that there is none
     coalesce(activities.occurred_at, 'infinity') as occurred_at,
     (
-        {{ outreach_filed_at('activities.kind', 'activities.occurred_at', 'activities.ingested_at') }}
+        {{ outreach_filed_at(
+            'activities.kind', 'activities.occurred_at', 'activities.ingested_at'
+        ) }}
         at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', coalesce(activities.occurred_at, 'infinity'), tenants.timezone) as hour,

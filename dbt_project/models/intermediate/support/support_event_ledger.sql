@@ -58,7 +58,9 @@ numbered as (
 ),
 
 events as (
-    select * from numbered where row_copy = 1
+    select *
+    from numbered
+    where row_copy = 1
 ),
 
 conversations as (

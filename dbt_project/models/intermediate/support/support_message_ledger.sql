@@ -54,7 +54,9 @@ numbered as (
 ),
 
 messages as (
-    select * from numbered where row_copy = 1
+    select *
+    from numbered
+    where row_copy = 1
 ),
 
 conversations as (

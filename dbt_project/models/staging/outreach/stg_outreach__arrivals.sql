@@ -111,16 +111,16 @@ arrivals as (
         ) as fault
     from events
     {% if has_unique_id(source('outreach', 'outbound_messages')) -%}
-        left join messages
-            on events.message_id = messages.message_id
+    left join messages
+        on events.message_id = messages.message_id
     {%- else -%}
-        left join lateral (
-            select *
-            from messages
-            where events.message_id = messages.message_id
-            order by (events.tenant_id = messages.tenant_id) desc nulls last
-            limit 1
-        ) as messages on true
+    left join lateral (
+        select *
+        from messages
+        where events.message_id = messages.message_id
+        order by (events.tenant_id = messages.tenant_id) desc nulls last
+        limit 1
+    ) as messages on true
     {%- endif %}
 
     union all

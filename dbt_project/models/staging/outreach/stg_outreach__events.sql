@@ -14,17 +14,21 @@ typed as (
         events.message_id,
         -- an id made up at ingestion, or one without end, says nothing about copies
         case
-            when octet_length(events.sg_event_id) <= 500 and events.sg_event_id not like 'generated\_%'
+            when
+                octet_length(events.sg_event_id) <= 500
+                and events.sg_event_id not like 'generated\_%'
                 then nullif(events.sg_event_id, '')
         end as provider_event_id,
 
         -- attributes
         event_type_map.canonical_type as kind,
-        coalesce(lower(ops.json_text(events.data, 'sg_machine_open')) = 'true', false) as is_declared_machine,
+        coalesce(lower(ops.json_text(events.data, 'sg_machine_open')) = 'true', false)
+            as is_declared_machine,
         coalesce(ops.json_text(events.data, 'url'), '') as url,
         coalesce(ops.json_text(events.data, 'ip'), '') as ip,
         coalesce(ops.json_text(events.data, 'useragent'), '') as user_agent,
-        coalesce(lower(ops.json_text(events.data, 'type')) in ('blocked', 'soft'), false) as is_block,
+        coalesce(lower(ops.json_text(events.data, 'type')) in ('blocked', 'soft'), false)
+            as is_block,
         ops.is_readable_json(events.data) as is_readable,
 
         -- timestamps
