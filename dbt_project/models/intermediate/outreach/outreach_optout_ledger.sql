@@ -7,6 +7,11 @@
     pre_hook="{{ enter_refresh('outreach') }}",
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
+{%- set columns = {
+    'tenant_id': 'text', 'optout_id': 'text', 'occurred_at': 'timestamptz', 'campaign_id': 'text',
+    'contact_id': 'text', 'channel': 'text', 'is_machine': 'boolean', 'is_listed': 'boolean',
+    'evidence_ids': 'text[]'
+} %}
 
 with subjects as (
     select distinct tenant_id
@@ -18,21 +23,28 @@ tenants as (
     select * from {{ ref('stg_outreach__tenants') }}
 ),
 
+former as (
+    {{ former_rows(columns) }}
+),
+
 episodes as (
-    {{ outreach_optout_episodes('subjects') }}
+    {{ outreach_optout_episodes('subjects', 'former') }}
 )
 
 select
     episodes.tenant_id,
     episodes.optout_id,
-    episodes.kind,
+    'optout' as kind,
     episodes.occurred_at,
     (episodes.occurred_at at time zone tenants.timezone)::date as date,
     date_trunc('hour', episodes.occurred_at, tenants.timezone) as hour,
     episodes.campaign_id,
     episodes.contact_id,
     episodes.channel,
-    episodes.is_machine
+    episodes.is_machine,
+    episodes.is_listed,
+    episodes.evidence_ids,
+    episodes.is_source_gone
 from episodes
 inner join tenants
     on episodes.tenant_id = tenants.tenant_id

@@ -69,6 +69,8 @@ select
         where
             combined.tenant_id = ledger.tenant_id
             and combined.campaign_id = ledger.campaign_id
+            -- the key of many campaigns has no status
+            and combined.campaign_id <> '__erased__'
             and ledger.date <= combined.date
         order by
             ledger.occurred_at desc,
