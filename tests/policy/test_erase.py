@@ -85,7 +85,9 @@ def totals(warehouse: OutreachWarehouse) -> dict[str, Any]:
     marts = warehouse.marts()
     added: dict[str, Any] = {}
     for name, frame in marts.items():
-        numbers = [column for column in frame if frame[column].map(type).eq(int).all()]
+        numbers = [
+            column for column in frame if frame[column].map(lambda value: type(value) is int).all()
+        ]
         assert len(numbers) > 5
         added[name] = frame.groupby("date")[numbers].sum().astype("int64").to_dict("index")
     return added

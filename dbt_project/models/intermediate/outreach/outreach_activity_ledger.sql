@@ -349,7 +349,9 @@ select
     activities.kind,
     activities.occurred_at,
     (
-        {{ outreach_filed_at('activities.reason', 'activities.occurred_at', 'activities.ingested_at') }}
+        {{ outreach_filed_at(
+            'activities.reason', 'activities.occurred_at', 'activities.ingested_at'
+        ) }}
         at time zone tenants.timezone
     )::date as date,
     date_trunc('hour', activities.occurred_at, tenants.timezone) as hour,
