@@ -30,7 +30,7 @@
             member.evidence_id,
             former_episodes.optout_id
         from former_episodes
-        cross join unnest(former_episodes.evidence_ids) as member (evidence_id)
+        cross join jsonb_array_elements_text(former_episodes.evidence_ids) as member (evidence_id)
         order by former_episodes.tenant_id, member.evidence_id, former_episodes.optout_id
     ),
 
@@ -67,7 +67,7 @@
             kept.tenant_id,
             member.evidence_id
         from kept
-        cross join unnest(kept.evidence_ids) as member (evidence_id)
+        cross join jsonb_array_elements_text(kept.evidence_ids) as member (evidence_id)
     ),
 
     message_evidence as (
@@ -241,7 +241,7 @@
             channel,
             address,
             case when is_return then episode - 1 else episode end as episode,
-            array_agg(evidence_id order by occurred_at, is_return, evidence_id collate "C")
+            jsonb_agg(evidence_id order by occurred_at, is_return, evidence_id collate "C")
                 as evidence_ids
         from numbered
         group by

@@ -22,5 +22,5 @@ add column if not exists is_source_gone boolean not null default false;
 
 alter table if exists intermediate.outreach_optout_ledger
 add column if not exists is_listed boolean not null default false,
-add column if not exists evidence_ids text [] not null default '{}',
+add column if not exists evidence_ids jsonb not null default '[]',
 add column if not exists is_source_gone boolean not null default false;

@@ -10,7 +10,7 @@
 {%- set columns = {
     'tenant_id': 'text', 'optout_id': 'text', 'occurred_at': 'timestamptz', 'campaign_id': 'text',
     'contact_id': 'text', 'channel': 'text', 'is_machine': 'boolean', 'is_listed': 'boolean',
-    'evidence_ids': 'text[]'
+    'evidence_ids': 'jsonb'
 } %}
 
 with subjects as (

@@ -135,8 +135,8 @@ begin
             )
         ) as is_erased,
         (
-            select array_agg(coalesce(erased.new_activity_id, member.evidence_id) order by member.place)
-            from unnest(ledger.evidence_ids) with ordinality as member (evidence_id, place)
+            select jsonb_agg(coalesce(erased.new_activity_id, member.evidence_id) order by member.place)
+            from jsonb_array_elements_text(ledger.evidence_ids) with ordinality as member (evidence_id, place)
             left join pg_temp.erased_activity as erased
                 on ledger.tenant_id = erased.tenant_id and member.evidence_id = erased.activity_id
         ) as new_evidence_ids
