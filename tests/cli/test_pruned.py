@@ -33,7 +33,7 @@ def test_a_backfill_of_pruned_dates_needs_leave(rollups: Rollups) -> None:
     rollups.json(*BACKFILL, "--yes", DELETE_POLICY="freeze")
     assert query(rollups.url, SENDS) == before
     rollups.json(*BACKFILL, "--yes", "--allow-shrink")
-    assert query(rollups.url, SENDS) < before
+    assert query(rollups.url, SENDS)[0][0] < before[0][0]
     assert rollups.json("verify", "--family", "outreach")["matches"]
 
 
