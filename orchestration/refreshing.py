@@ -26,10 +26,12 @@ from orchestration.marking import Context, log_check, log_checks, mark_partition
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
 from orchestration.warehouse.connection import one_line
+from orchestration.warehouse.pruning import pruned_partitions, refuse_pruned
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition, require_tenants
 
 MAX_RETRIES_TAG = "dagster/max_retries"
+ALLOW_SHRINK_TAG = "rollups/allow-shrink"
 
 # The hourly refresh waits while a run of a backfill works: more partitions take several runs.
 PARTITIONS_PER_RUN = 90
@@ -79,8 +81,17 @@ def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollup
 def rebuild(
     context: Context, warehouse: Warehouse, rollups: FamilyRollups, partitions: Sequence[Partition]
 ) -> None:
-    """Rebuild partitions and mark them; ``InputError`` when there is no such partition."""
+    """Rebuild partitions and mark them.
+
+    ``InputError`` when there is no such partition, or one would shrink because its source was
+    pruned and the run has no tag that allows it.
+    """
     require_partitions(warehouse, rollups, partitions)
+    if context.run.tags.get(ALLOW_SHRINK_TAG) != "true":
+        with warehouse.connection() as connection:
+            policy = warehouse.settings.delete_policy
+            pruned = pruned_partitions(connection, rollups.family, partitions, policy)
+        refuse_pruned(pruned, f"the run tag {ALLOW_SHRINK_TAG}: true")
     _refresh(context, warehouse, rollups, tuple(dict.fromkeys(partitions)))
 
 

@@ -12,6 +12,7 @@ from orchestration.cli import (
     checking,
     database,
     demo,
+    erasing,
     quarantine,
     reconciling,
     refreshing,
@@ -58,6 +59,7 @@ application.command("demo-data", rich_help_panel=FIRST_STEPS)(setup.demo_data)
 application.command("refresh", rich_help_panel=WORK)(refreshing.refresh)
 application.command("backfill", rich_help_panel=WORK)(refreshing.backfill)
 application.add_typer(source.group, name="source", rich_help_panel=WORK)
+application.command("erase", rich_help_panel=WORK)(erasing.erase)
 application.add_typer(timezone.group, name="timezone", rich_help_panel=WORK)
 application.add_typer(report.group, name="report", rich_help_panel=NUMBERS)
 application.command("status", rich_help_panel=CHECKS)(checking.status)

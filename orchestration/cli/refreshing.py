@@ -57,12 +57,16 @@ def backfill(
     date_to: DateTo = None,
     tenant: Tenants = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish interrupted backfills.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Also dates whose source rows were pruned.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Rebuild a range of dates from the source; without --from or --to, all there is."""
     from orchestration.warehouse.backfill import BackfillProgress, plan_backfill, plan_rest
+    from orchestration.warehouse.pruning import refuse_pruned, say_pruned
     from orchestration.warehouse.tenants import require_tenants
 
     first, last = parse_date("--from", date_from), parse_date("--to", date_to)
@@ -76,7 +80,11 @@ def backfill(
     if not as_json:
         _show_plan(output, plan)
     progress = BackfillProgress()
+    if dry_run and plan.pruned:
+        output.note(say_pruned(plan.pruned))
     if plan.partitions and not dry_run:
+        if not allow_shrink:
+            refuse_pruned(plan.pruned, "--allow-shrink")
         _confirm(output, plan, yes)
         _run(output, settings, url, plan, progress)
     output.result(
@@ -98,7 +106,7 @@ def refresh_family(
             url,
             RefreshRequest(family, TRIGGER, tenant_ids=tenant_ids),
             on_node=lambda node, done, total: step.advance(done, total, node),
-            on_wait=lambda busy: output.note(_waiting(busy)),
+            on_wait=lambda busy: output.note(waiting(busy)),
         )
 
 
@@ -156,7 +164,7 @@ def _run(
                 on_node=lambda node, *_: step.advance(
                     progress.done + progress.done_by_others, total, node
                 ),
-                on_wait=lambda busy: output.note(_waiting(busy)),
+                on_wait=lambda busy: output.note(waiting(busy)),
             )
     except BaseException:
         done = progress.done + progress.done_by_others
@@ -197,6 +205,7 @@ def _backfill_document(
         "partitions": len(plan.partitions),
         "refreshes": len(plan.pieces),
         "source_rows_estimate": plan.source_rows,
+        "pruned": plan.pruned,
         "dry_run": dry_run,
         "done": progress.done,
         "done_by_others": progress.done_by_others,
@@ -216,6 +225,7 @@ def _say_end(output: Output, plan: BackfillPlan, progress: BackfillProgress, dry
         output.line(f"{plan.family}: {count(done, 'partition')} rebuilt{others}")
 
 
-def _waiting(busy: list[str]) -> str:
+def waiting(busy: list[str]) -> str:
+    """That other refreshes hold these tenants."""
     tenants = ", ".join(busy[:3]) + (", ..." if len(busy) > 3 else "")
     return f"waiting for another refresh of {tenants}"

@@ -21,6 +21,7 @@ from psycopg import sql
 from orchestration.dbt_runner import NodeListener
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.pruning import PrunedPartition, pruned_partitions
 from orchestration.warehouse.refresh import RefreshRequest, refresh
 from orchestration.warehouse.source_contract import source_schema
 from orchestration.warehouse.tenants import Partition, Tenant, dates_between
@@ -37,7 +38,10 @@ PieceListener = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """What a backfill rebuilds. ``source_rows`` is the planner's estimate of rows it reads."""
+    """What a backfill rebuilds. ``source_rows`` is the planner's estimate of rows it reads.
+
+    ``pruned``: partitions that would shrink, because the source has pruned what they counted.
+    """
 
     family: str
     tenant_ids: tuple[str, ...]
@@ -46,6 +50,7 @@ class BackfillPlan:
     partitions: tuple[Partition, ...]
     pieces: tuple[tuple[Partition, ...], ...]
     source_rows: int
+    pruned: tuple[PrunedPartition, ...] = ()
 
     @property
     def days(self) -> int:
@@ -168,6 +173,7 @@ def _plan(
         partitions=tuple(partitions),
         pieces=tuple(cut(partitions, settings.backfill_chunk)),
         source_rows=_estimate(connection, settings, family, tenant_ids, date_from, date_to),
+        pruned=tuple(pruned_partitions(connection, family, partitions, settings.delete_policy)),
     )
 
 

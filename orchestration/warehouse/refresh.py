@@ -163,7 +163,7 @@ def _claim(
     else:
         connection.execute("select ops.capture(%s)", [request.family])
         tenant_ids = _tenants_with_work(connection, request)
-    _lock_tenants(connection, request.family, tenant_ids, on_wait)
+    lock_tenants(connection, request.family, tenant_ids, on_wait)
     if request.partitions is not None:
         claim = connection.execute(
             "select ops.claim_partitions(%s, %s, %s, %s, %s)",
@@ -193,12 +193,13 @@ def _tenants_with_work(connection: psycopg.Connection, request: RefreshRequest) 
     return [row[0] for row in rows]
 
 
-def _lock_tenants(
+def lock_tenants(
     connection: psycopg.Connection,
     family: str,
     tenant_ids: Sequence[str],
     on_wait: Callable[[list[str]], None] | None,
 ) -> None:
+    """Lock tenants for the life of the connection, as a refresh does, waiting for others."""
     # All or nothing: what was obtained is given back before waiting, so two can never block
     # each other.
     told = False

@@ -3,7 +3,7 @@
     quarantined (with a reason).
 
     Copies are found on two levels: the same provider event id within the tenant, then the same
-    fingerprint within the message. The copy that came in first stays.
+    fingerprint within the message. The copy that came in first stays; `copy_of` names it.
 -#}
 {% macro judged_message_events(subjects, messages) -%}
     {%- set message_events = ref('outreach_message_events') -%}
@@ -78,32 +78,36 @@
     numbered_by_id as (
         select
             eligible_events.*,
-            row_number() over (
-                partition by
-                    tenant_id,
-                    early_verdict,
-                    coalesce(provider_event_id, event_id),
-                    provider_event_id is null
-                order by ingested_at, event_id collate "C"
-            ) as id_copy
+            row_number() over same_id as id_copy,
+            first_value(event_id) over same_id as id_original
         from eligible_events
+        window same_id as (
+            partition by
+                tenant_id,
+                early_verdict,
+                coalesce(provider_event_id, event_id),
+                provider_event_id is null
+            order by ingested_at, event_id collate "C"
+        )
     ),
 
     numbered_by_fingerprint as (
         select
             numbered_by_id.*,
-            row_number() over (
-                partition by
-                    tenant_id,
-                    message_id,
-                    early_verdict,
-                    id_copy > 1,
-                    kind,
-                    occurred_at,
-                    case when kind in ('open', 'click') then row(url, ip, user_agent)::text end
-                order by ingested_at, event_id collate "C"
-            ) as fingerprint_copy
+            row_number() over same_fingerprint as fingerprint_copy,
+            first_value(event_id) over same_fingerprint as fingerprint_original
         from numbered_by_id
+        window same_fingerprint as (
+            partition by
+                tenant_id,
+                message_id,
+                early_verdict,
+                id_copy > 1,
+                kind,
+                occurred_at,
+                case when kind in ('open', 'click') then row(url, ip, user_agent)::text end
+            order by ingested_at, event_id collate "C"
+        )
     )
 
     select
@@ -111,6 +115,11 @@
         coalesce(
             early_verdict,
             case when id_copy > 1 or fingerprint_copy > 1 then 'duplicate' else 'counted' end
-        ) as verdict
+        ) as verdict,
+        case
+            when early_verdict is not null then null
+            when id_copy > 1 then id_original
+            when fingerprint_copy > 1 then fingerprint_original
+        end as copy_of
     from numbered_by_fingerprint
 {%- endmacro %}

@@ -1,6 +1,7 @@
 {#-
     Judged events with what the metrics ask of them: first of its kind in the message, first human
-    open, first engagement (open or click), made by a machine. The rules are in seed machine_rules.
+    open, first engagement (open or click), made by a machine. The rules are in seed machine_rules;
+    of an event that is gone from the source (`is_source_gone`) they said all they can.
 -#}
 {% macro outreach_event_features(judged_events) -%}
     with click_bursts as (
@@ -11,7 +12,7 @@
             user_agent,
             occurred_at
         from {{ judged_events }}
-        where verdict = 'counted' and kind = 'click'
+        where verdict = 'counted' and kind = 'click' and not is_source_gone
         group by tenant_id, message_id, ip, user_agent, occurred_at
         having count(distinct url) >= (
             select min(value::int) from {{ ref('machine_rules') }}
@@ -32,7 +33,7 @@
         select
             events.*,
             events.verdict = 'counted'
-            and (
+            and case when events.is_source_gone then events.is_declared_machine else
                 (events.kind = 'open' and events.is_declared_machine)
                 or (events.kind = 'click' and bursts.message_id is not null)
                 or (
@@ -51,7 +52,7 @@
                             end
                     )
                 )
-            ) as is_machine
+            end as is_machine
         from with_delivery as events
         left join click_bursts as bursts
             on
@@ -80,6 +81,8 @@
         campaign_id,
         contact_id,
         channel,
+        copy_of,
+        is_source_gone,
         is_machine,
         verdict = 'counted' and kind = 'bounce' and is_block as is_block,
         verdict = 'counted' and row_number() over (
@@ -94,7 +97,7 @@
             partition by tenant_id, message_id, verdict, kind in ('open', 'click')
             order by occurred_at, ingested_at, event_id collate "C"
         ) = 1 as is_first_engagement,
-        row_hash as source_hash,
-        hashtextextended(provider_event_id, 0) as copy_key
+        source_hash,
+        copy_key
     from with_machine
 {%- endmacro %}

@@ -1,15 +1,75 @@
 {#-
     Opt-out episodes of the tenants in `subjects`: an address opts out once until it subscribes again,
     however often and in however many tables that is written down. And the rows of the opt-out list
-    that begin no episode, with a verdict. No address is kept: it serves as partition key only.
+    that begin no episode, with a verdict. No address is kept: it serves as partition key only, and
+    evidence whose contact is gone is placed by the episode it was part of, according to `former`,
+    the rows the ledger has.
 -#}
-{% macro outreach_judged_optouts(subjects) -%}
+{% macro outreach_judged_optouts(subjects, former) -%}
     with contacts as (
         select * from {{ ref('stg_outreach__contacts') }}
     ),
 
     campaigns as (
         select * from {{ ref('stg_outreach__campaigns') }}
+    ),
+
+    unsubscribes as (
+        select * from {{ ref('stg_outreach__unsubscribes') }}
+    ),
+
+    former_episodes as (
+        select ledger.*
+        from {{ former }} as ledger
+        inner join {{ subjects }} as subjects
+            on ledger.tenant_id = subjects.tenant_id
+        where ledger.verdict = 'counted'
+    ),
+
+    former_evidence as (
+        select distinct on (former_episodes.tenant_id, member.evidence_id)
+            former_episodes.tenant_id,
+            member.evidence_id,
+            former_episodes.optout_id
+        from former_episodes
+        cross join jsonb_array_elements_text(former_episodes.evidence_ids) as member (evidence_id)
+        order by former_episodes.tenant_id, member.evidence_id, former_episodes.optout_id
+    ),
+
+    -- An episode whose row left the opt-out list, which is how the application notes a return: it has
+    -- ended, and stays as it is. What was erased stays under every policy.
+    kept as (
+        select
+            former_episodes.*,
+            {{ delete_policy() }} = 'erase'
+            and (
+                (former_episodes.contact_id <> '__none__' and contacts.contact_id is null)
+                or (former_episodes.campaign_id <> '__none__' and campaigns.campaign_id is null)
+            ) as is_erased
+        from former_episodes
+        left join contacts
+            on
+                former_episodes.contact_id = contacts.contact_id
+                and former_episodes.tenant_id = contacts.tenant_id
+        left join campaigns
+            on
+                former_episodes.campaign_id = campaigns.campaign_id
+                and former_episodes.tenant_id = campaigns.tenant_id
+        where
+            former_episodes.source_table = 'contact_unsubscribes'
+            and ({{ delete_policy() }} <> 'restate' or former_episodes.contact_id = '__erased__')
+            and not exists (
+                select 1 from unsubscribes
+                where unsubscribes.unsubscribe_id = former_episodes.optout_id
+            )
+    ),
+
+    kept_evidence as (
+        select
+            kept.tenant_id,
+            member.evidence_id
+        from kept
+        cross join jsonb_array_elements_text(kept.evidence_ids) as member (evidence_id)
     ),
 
     message_evidence as (
@@ -22,7 +82,10 @@
             ledger.activity_id as evidence_id,
             ledger.campaign_id,
             ledger.contact_id,
-            ledger.occurred_at <= sendings.occurred_at + interval '120 seconds' as is_machine
+            ledger.occurred_at <= sendings.occurred_at + interval '120 seconds' as is_machine,
+            coalesce(ledger.is_source_gone, false) as is_source_gone,
+            ledger.contact_id = '__erased__'
+            or (contacts.contact_id is null and {{ delete_policy() }} <> 'restate') as is_unplaced
         from {{ ref('outreach_activity_ledger') }} as ledger
         inner join {{ subjects }} as subjects
             on ledger.tenant_id = subjects.tenant_id
@@ -37,9 +100,14 @@
                 and sendings.activity_id = 'message'
                 and sendings.kind = 'send'
                 and sendings.verdict = 'counted'
+        left join kept_evidence
+            on
+                ledger.tenant_id = kept_evidence.tenant_id
+                and ledger.activity_id = kept_evidence.evidence_id
         where
             ledger.kind in ('unsubscribe', 'resubscribe')
             and ledger.verdict = 'counted'
+            and kept_evidence.evidence_id is null
     ),
 
     -- An address that several contacts share says nothing about which of them it was.
@@ -59,7 +127,7 @@
         select
             unsubscribes.tenant_id,
             unsubscribes.channel,
-            unsubscribes.address,
+            coalesce(unsubscribes.address, '') as address,
             unsubscribes.occurred_at,
             unsubscribes.unsubscribe_id as evidence_id,
             coalesce(unsubscribes.campaign_id, '__none__') as campaign_id,
@@ -68,7 +136,7 @@
             ) as contact_id,
             unsubscribes.ingested_at,
             {{ time_fault('unsubscribes.occurred_at', 'unsubscribes.ingested_at') }} as fault
-        from {{ ref('stg_outreach__unsubscribes') }} as unsubscribes
+        from unsubscribes
         inner join {{ subjects }} as subjects
             on unsubscribes.tenant_id = subjects.tenant_id
         left join campaigns
@@ -81,19 +149,66 @@
                 and unsubscribes.address = single_contacts.address
     ),
 
-    evidence as (
+    placed_evidence as (
         select
             tenant_id,
-            channel,
-            address,
-            occurred_at,
-            is_return,
             evidence_id,
-            campaign_id,
-            contact_id,
-            is_machine,
+            address
+        from message_evidence
+        where not is_unplaced
+
+        union all
+
+        select
+            tenant_id,
+            evidence_id,
+            address
+        from row_evidence
+        where fault is null
+    ),
+
+    episode_addresses as (
+        select
+            former_evidence.tenant_id,
+            former_evidence.optout_id,
+            min(placed_evidence.address) as address
+        from former_evidence
+        inner join placed_evidence
+            on
+                former_evidence.tenant_id = placed_evidence.tenant_id
+                and former_evidence.evidence_id = placed_evidence.evidence_id
+        group by former_evidence.tenant_id, former_evidence.optout_id
+    ),
+
+    evidence as (
+        select
+            message_evidence.tenant_id,
+            message_evidence.channel,
+            case
+                when not message_evidence.is_unplaced then message_evidence.address
+                when former_evidence.optout_id is not null
+                    then coalesce(episode_addresses.address, 'episode ' || former_evidence.optout_id)
+                when message_evidence.contact_id = '__erased__'
+                    then 'evidence ' || message_evidence.evidence_id
+                else message_evidence.address
+            end as address,
+            message_evidence.occurred_at,
+            message_evidence.is_return,
+            message_evidence.evidence_id,
+            message_evidence.campaign_id,
+            message_evidence.contact_id,
+            message_evidence.is_machine,
+            message_evidence.is_source_gone,
             true as is_message
         from message_evidence
+        left join former_evidence
+            on
+                message_evidence.tenant_id = former_evidence.tenant_id
+                and message_evidence.evidence_id = former_evidence.evidence_id
+        left join episode_addresses
+            on
+                former_evidence.tenant_id = episode_addresses.tenant_id
+                and former_evidence.optout_id = episode_addresses.optout_id
 
         union all
 
@@ -107,6 +222,7 @@
             campaign_id,
             contact_id,
             false as is_machine,
+            false as is_source_gone,
             false as is_message
         from row_evidence
         where fault is null
@@ -121,6 +237,23 @@
                 rows between unbounded preceding and current row
             ) as episode
         from evidence
+    ),
+
+    -- What an episode consists of, the return that ended it included.
+    members as (
+        select
+            tenant_id,
+            channel,
+            address,
+            case when is_return then episode - 1 else episode end as episode,
+            jsonb_agg(evidence_id order by occurred_at, is_return, evidence_id collate "C")
+                as evidence_ids
+        from numbered
+        group by
+            tenant_id,
+            channel,
+            address,
+            case when is_return then episode - 1 else episode end
     ),
 
     attributed as (
@@ -143,19 +276,41 @@
     -- A repeated opt-out on the list is a copy; a repeated event has its verdict in the activity ledger.
     judged as (
         select
-            tenant_id,
-            evidence_id,
-            case when step = 1 then 'counted' else 'duplicate' end as verdict,
+            attributed.tenant_id,
+            attributed.evidence_id,
+            case when attributed.step = 1 then 'counted' else 'duplicate' end as verdict,
             null::text as reason,
-            is_message,
-            occurred_at,
-            occurred_at as filed_at,
-            episode_campaign_id as campaign_id,
-            episode_contact_id as contact_id,
-            channel,
-            coalesce(is_machine, false) as is_machine
+            attributed.is_message,
+            attributed.occurred_at,
+            attributed.occurred_at as filed_at,
+            -- a row of the list loses both when they are deleted; a frozen ledger does not
+            coalesce(
+                nullif(attributed.episode_campaign_id, '__none__'),
+                former_episodes.campaign_id,
+                '__none__'
+            ) as campaign_id,
+            coalesce(
+                nullif(attributed.episode_contact_id, '__none__'),
+                former_episodes.contact_id,
+                '__none__'
+            ) as contact_id,
+            attributed.channel,
+            coalesce(attributed.is_machine, false) as is_machine,
+            case when attributed.step = 1 then members.evidence_ids else '[]' end as evidence_ids,
+            attributed.is_source_gone
         from attributed
-        where step = 1 or not is_message
+        inner join members
+            on
+                attributed.tenant_id = members.tenant_id
+                and attributed.channel = members.channel
+                and attributed.address = members.address
+                and attributed.episode = members.episode
+        left join former_episodes
+            on
+                attributed.tenant_id = former_episodes.tenant_id
+                and attributed.evidence_id = former_episodes.optout_id
+                and {{ delete_policy() }} = 'freeze'
+        where attributed.step = 1 or not attributed.is_message
 
         union all
 
@@ -170,9 +325,29 @@
             campaign_id,
             contact_id,
             channel,
-            false as is_machine
+            false as is_machine,
+            '[]'::jsonb as evidence_ids,
+            false as is_source_gone
         from row_evidence
         where fault is not null
+
+        union all
+
+        select
+            tenant_id,
+            optout_id as evidence_id,
+            'counted' as verdict,
+            null::text as reason,
+            false as is_message,
+            occurred_at,
+            occurred_at as filed_at,
+            case when is_erased then '__erased__' else campaign_id end as campaign_id,
+            case when is_erased then '__erased__' else contact_id end as contact_id,
+            channel,
+            is_machine,
+            evidence_ids,
+            true as is_source_gone
+        from kept
     ),
 
     -- An event and a row of the list may have the same id.
@@ -198,6 +373,8 @@
         campaign_id,
         contact_id,
         channel,
-        is_machine
+        is_machine,
+        evidence_ids,
+        is_source_gone
     from with_copies
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#-
     Transitions, each with a verdict: a time that can be, and of copies the one that came in first
-    (a retried job logs its step twice).
+    (a retried job logs its step twice; those of '__erased__' are of many campaigns).
 -#}
 {% macro outreach_judged_transitions(transitions) -%}
     with faulty as (
@@ -9,7 +9,7 @@
             {{ number_copies(
                 'outreach', 'campaign_transitions',
                 ['tenant_id', 'campaign_id', 'transition_id'],
-                ['ingested_at', 'occurred_at', 'to_status', 'reason']
+                ['ingested_at', 'occurred_at', 'to_status', 'reason_hash']
             ) }} as row_copy,
             {{ time_fault('occurred_at', 'ingested_at') }} as fault
         from {{ transitions }} as transitions
@@ -20,7 +20,8 @@
             faulty.*,
             row_number() over (
                 partition by
-                    tenant_id, campaign_id, reason, occurred_at, from_status, to_status,
+                    tenant_id, campaign_id, reason_hash, occurred_at, from_status, to_status,
+                    case when campaign_id = '__erased__' then transition_id end,
                     row_copy > 1, fault is null
                 order by ingested_at, transition_id collate "C"
             ) as copy
@@ -47,6 +48,9 @@
         coalesce(occurred_at, 'infinity') as occurred_at,
         {{ filed_at('occurred_at', 'ingested_at') }} as filed_at,
         ingested_at,
-        source_hash
+        source_hash,
+        reason_hash,
+        contact_id,
+        is_source_gone
     from numbered
 {%- endmacro %}

@@ -119,6 +119,17 @@
     -- A row that moved here from a date we must not write stays there until its subject's turn.
     update scope_diff set may_insert = false
     where may_insert and old_date is not null and not may_delete;
+    {%- if 'is_source_gone' in arg_dict['dest_columns'] | map(attribute='name') %}
+    -- One that only this ledger knows moves in one step or not at all.
+    update scope_diff as diff set may_delete = false
+    from {{ source_rows }} as new_rows
+    where
+        {{ same_key('new_rows', 'diff', arg_dict['unique_key']) }}
+        and diff.may_delete
+        and diff.new_date is not null
+        and not diff.may_insert
+        and new_rows.is_source_gone;
+    {%- endif %}
     delete from scope_diff where not may_delete and not may_insert;
 
     insert into {{ source('ops', family ~ '_touched') }} (refresh_id, layer, {{ noted_columns | join(', ') }})

@@ -7,6 +7,11 @@
     pre_hook="{{ enter_refresh('outreach') }}",
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
+{%- set columns = {
+    'tenant_id': 'text', 'optout_id': 'text', 'occurred_at': 'timestamptz', 'campaign_id': 'text',
+    'contact_id': 'text', 'channel': 'text', 'is_machine': 'boolean', 'source_table': 'text',
+    'verdict': 'text', 'evidence_ids': 'jsonb'
+} %}
 
 with subjects as (
     select distinct tenant_id
@@ -18,8 +23,12 @@ tenants as (
     select * from {{ ref('stg_outreach__tenants') }}
 ),
 
+former as (
+    {{ former_rows(columns) }}
+),
+
 judged as (
-    {{ outreach_judged_optouts('subjects') }}
+    {{ outreach_judged_optouts('subjects', 'former') }}
 )
 
 select
@@ -35,7 +44,9 @@ select
     judged.campaign_id,
     judged.contact_id,
     judged.channel,
-    judged.is_machine
+    judged.is_machine,
+    judged.evidence_ids,
+    judged.is_source_gone
 from judged
 inner join tenants
     on judged.tenant_id = tenants.tenant_id

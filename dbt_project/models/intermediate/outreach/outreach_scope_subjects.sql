@@ -2,11 +2,11 @@
     materialized='incremental',
     incremental_strategy='append',
     pre_hook="{{ enter_refresh('outreach') }}",
-    post_hook="analyze {{ this }}"
+    post_hook=["select ops.outreach_erase_vanished()", "analyze {{ this }}"]
 ) }}
 
--- What this refresh recomputes: subjects that were claimed, and those with source rows on the
--- dates it replaces whole.
+-- What this refresh recomputes: subjects that were claimed, those with source rows on the dates it
+-- replaces whole, and those of which a ledger may keep rows there.
 with recursive scope as (
     select
         scope.*,
@@ -35,6 +35,11 @@ inbound_messages as (
 
 transitions as (
     select * from {{ ref('stg_outreach__transitions') }}
+),
+
+-- By a function: the ledgers depend on this table.
+kept_subjects as (
+    select * from ops.outreach_kept_subjects()
 ),
 
 message_candidates as (
@@ -87,6 +92,15 @@ message_candidates as (
     inner join scope
         on inbound_messages.tenant_id = scope.tenant_id
     where scope.dates @> (inbound_messages.occurred_at at time zone scope.timezone)::date
+
+    union all
+
+    select
+        tenant_id,
+        key as message_id,
+        whole
+    from kept_subjects
+    where grain = 'message'
 ),
 
 -- Copies of one provider event may hang on several messages: these are judged together.
@@ -138,6 +152,15 @@ campaign_candidates as (
     where
         scope.whole
         or scope.dates @> (transitions.occurred_at at time zone scope.timezone)::date
+
+    union all
+
+    select
+        tenant_id,
+        key as campaign_id,
+        whole
+    from kept_subjects
+    where grain = 'campaign'
 ),
 
 -- Opt-outs follow from all that is known of an address; the tenant's are recomputed together.

@@ -8,6 +8,11 @@
     pre_hook="{{ enter_refresh('outreach') }}",
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
+{%- set columns = {
+    'tenant_id': 'text', 'campaign_id': 'text', 'contact_id': 'text', 'transition_id': 'text',
+    'from_status': 'text', 'to_status': 'text', 'reason_hash': 'bigint',
+    'occurred_at': 'timestamptz', 'ingested_at': 'timestamptz', 'source_hash': 'bigint'
+} %}
 
 with subjects as (
     select
@@ -22,12 +27,55 @@ tenants as (
 ),
 
 transitions as (
-    select transitions.*
+    select
+        transitions.tenant_id,
+        transitions.campaign_id,
+        coalesce(campaigns.contact_id, '__none__') as contact_id,
+        transitions.transition_id,
+        transitions.from_status,
+        transitions.to_status,
+        hashtextextended(transitions.reason, 0) as reason_hash,
+        transitions.occurred_at,
+        transitions.ingested_at,
+        transitions.source_hash,
+        false as is_source_gone
     from {{ ref('stg_outreach__transitions') }} as transitions
     inner join subjects
         on
             transitions.tenant_id = subjects.tenant_id
             and transitions.campaign_id = subjects.campaign_id
+    left join {{ ref('stg_outreach__campaigns') }} as campaigns
+        on
+            transitions.campaign_id = campaigns.campaign_id
+            and transitions.tenant_id = campaigns.tenant_id
+
+    union all
+
+    -- What was erased stays under every policy: nothing but this ledger knows of it.
+    select
+        ledger.tenant_id,
+        ledger.campaign_id,
+        ledger.contact_id,
+        ledger.transition_id,
+        ledger.from_status,
+        ledger.to_status,
+        ledger.reason_hash,
+        ledger.occurred_at,
+        ledger.ingested_at,
+        ledger.source_hash,
+        true as is_source_gone
+    from ({{ former_rows(columns) }}) as ledger
+    inner join subjects
+        on
+            ledger.tenant_id = subjects.tenant_id
+            and ledger.campaign_id = subjects.campaign_id
+    where
+        ({{ delete_policy() }} = 'freeze' or subjects.campaign_id = '__erased__')
+        and not exists (
+            select 1 from {{ ref('stg_outreach__transitions') }} as present
+            where present.transition_id = ledger.transition_id
+        )
+        and ledger.transition_id not like '% copy %'
 ),
 
 judged as (
@@ -37,6 +85,7 @@ judged as (
 select
     judged.tenant_id,
     judged.campaign_id,
+    judged.contact_id,
     judged.transition_id,
     judged.verdict,
     judged.reason,
@@ -45,7 +94,9 @@ select
     judged.occurred_at,
     (judged.filed_at at time zone tenants.timezone)::date as date,
     judged.ingested_at,
-    judged.source_hash
+    judged.source_hash,
+    judged.reason_hash,
+    judged.is_source_gone
 from judged
 inner join tenants
     on judged.tenant_id = tenants.tenant_id

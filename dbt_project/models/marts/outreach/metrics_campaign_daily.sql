@@ -71,6 +71,8 @@ select
             combined.tenant_id = ledger.tenant_id
             and combined.campaign_id = ledger.campaign_id
             and ledger.verdict = 'counted'
+            -- the key of many campaigns has no status
+            and combined.campaign_id <> '__erased__'
             and ledger.date <= combined.date
         order by
             ledger.occurred_at desc,

@@ -1,10 +1,13 @@
--- What the ledgers hold, in the shape of outreach_source_rows.
+-- What the ledgers hold, in the shape of outreach_source_rows. What they keep without a source has
+-- nothing to be compared with; opt-outs are worked out with it on either side.
 with activities as (
     select * from {{ ref('outreach_activity_ledger') }}
+    where not is_source_gone
 ),
 
 transitions as (
     select * from {{ ref('outreach_transition_ledger') }}
+    where not is_source_gone
 ),
 
 optouts as (

@@ -23,12 +23,48 @@ inbound_messages as (
     select * from {{ ref('stg_outreach__inbound_messages') }}
 ),
 
+-- Of two copies the one that the ledger keeps without a source goes before.
+all_transitions as (
+    select
+        tenant_id,
+        campaign_id,
+        null as contact_id,
+        transition_id,
+        from_status,
+        to_status,
+        hashtextextended(reason, 0) as reason_hash,
+        occurred_at,
+        ingested_at,
+        source_hash,
+        false as is_source_gone
+    from {{ ref('stg_outreach__transitions') }}
+
+    union all
+
+    select
+        tenant_id,
+        campaign_id,
+        null as contact_id,
+        transition_id,
+        from_status,
+        to_status,
+        reason_hash,
+        occurred_at,
+        ingested_at,
+        source_hash,
+        true as is_source_gone
+    from {{ ref('outreach_transition_ledger') }}
+    where is_source_gone and ({{ delete_policy() }} = 'freeze' or campaign_id = '__erased__')
+),
+
 transitions as (
-    {{ outreach_judged_transitions(ref('stg_outreach__transitions')) }}
+    select *
+    from ({{ outreach_judged_transitions('all_transitions') }}) as judged
+    where not is_source_gone
 ),
 
 optouts as (
-    {{ outreach_judged_optouts(ref('stg_outreach__tenants')) }}
+    {{ outreach_judged_optouts(ref('stg_outreach__tenants'), ref('outreach_optout_ledger')) }}
 ),
 
 -- A message that is not marked as sent stands in the ledger if its events prove that it was: the
