@@ -11,7 +11,8 @@
 {%- set columns = {
     'tenant_id': 'text', 'campaign_id': 'text', 'contact_id': 'text', 'transition_id': 'text',
     'from_status': 'text', 'to_status': 'text', 'reason_hash': 'bigint',
-    'occurred_at': 'timestamptz', 'ingested_at': 'timestamptz', 'source_hash': 'bigint'
+    'occurred_at': 'timestamptz', 'ingested_at': 'timestamptz', 'source_hash': 'bigint',
+    'verdict': 'text'
 } %}
 
 with subjects as (
@@ -75,7 +76,7 @@ transitions as (
             select 1 from {{ ref('stg_outreach__transitions') }} as present
             where present.transition_id = ledger.transition_id
         )
-        and ledger.transition_id not like '% copy %'
+        and ledger.verdict = 'counted'
 ),
 
 judged as (

@@ -459,10 +459,11 @@ begin
     for src in select * from ops.capture_source where family = 'outreach' loop
         execute format(
             'delete from ops.seen where family = $1 and source_table = $2'
-            ' and not exists (select 1 from %s as present where present.%s = seen.row_id)',
+            ' and not exists (select 1 from %s where arrivals.%s = seen.row_id)',
             src.relation, src.row_id
         ) using src.family, src.source_table;
     end loop;
+    delete from ops.quarantined_row where family = 'outreach' and row_id = any(p_all_ids);
     -- An error may have named a row.
     select '(?<![A-Za-z0-9_-])(' || string_agg(regexp_replace(id, '([^A-Za-z0-9])', '\\\1', 'g'), '|') || ')(?![A-Za-z0-9_-])'
     into pattern
