@@ -75,6 +75,7 @@ def verify(
         "family": family,
         "matches": report.matches,
         "pending": pending,
+        "kept_rows": report.kept_rows,
         "models": report.models,
         "differences": report.differences,
     }
@@ -159,6 +160,11 @@ def _say_report(output: Output, report: VerifyReport, pending: int) -> None:
             for one in report.models
         ],
     )
+    if report.kept_rows:
+        output.line(
+            f"{report.kept_rows:,} rows are kept although their source is gone (delete policy):"
+            " these nobody can recount"
+        )
     if report.matches:
         output.line("everything matches the source")
         return

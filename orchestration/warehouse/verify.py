@@ -88,6 +88,19 @@ NO_INBOUND = sql.SQL(
 )
 
 
+# The ledgers, of which only what they keep without a source is read; none is there before `init`.
+_LEDGERS = {
+    "activity_ledger": "tenant_id text, message_id text, activity_id text, kind text, verdict text,"
+    " occurred_at timestamptz, ingested_at timestamptz, campaign_id text, contact_id text,"
+    " channel text, is_machine boolean, is_block boolean, is_trackable boolean, copy_of text,"
+    " is_source_gone boolean",
+    "transition_ledger": "tenant_id text, campaign_id text, transition_id text, to_status text,"
+    " verdict text, occurred_at timestamptz, ingested_at timestamptz, is_source_gone boolean",
+    "optout_ledger": "tenant_id text, campaign_id text, contact_id text, channel text,"
+    " verdict text, occurred_at timestamptz, is_machine boolean, is_source_gone boolean",
+}
+
+
 @dataclass(frozen=True)
 class ModelVerdict:
     """One mart against its recount; ``differing_keys`` counts wrong, missing and surplus rows."""
@@ -118,10 +131,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """The verdict per model and the first differences, at most ``MAX_DIFFERENCES``."""
+    """The verdict per model and the first differences, at most ``MAX_DIFFERENCES``.
+
+    ``kept_rows``: rows the ledgers keep although their source is gone. No recount can know of
+    them, so they are taken as they are.
+    """
 
     models: list[ModelVerdict]
     differences: list[Difference]
+    kept_rows: int = 0
 
     @property
     def matches(self) -> bool:
@@ -185,6 +203,12 @@ def _source_fragments(
             raise DatabaseError(f"table {schema}.{name} is missing: run `rollups init` first")
     return {
         "source": sql.Identifier(source_schema),
+        **{
+            name: sql.Identifier("intermediate", f"outreach_{name}")
+            if _has_table(connection, "intermediate", f"outreach_{name}")
+            else _no_rows(columns)
+            for name, columns in _LEDGERS.items()
+        },
         "unsubscribes": sql.Identifier(source_schema, "contact_unsubscribes")
         if _has_table(connection, source_schema, "contact_unsubscribes")
         else NO_UNSUBSCRIBES,
@@ -192,6 +216,15 @@ def _source_fragments(
         if _has_table(connection, source_schema, "inbound_messages")
         else NO_INBOUND,
     }
+
+
+def _no_rows(columns: str) -> sql.Composable:
+    listed = [column.strip().split(" ") for column in columns.split(",")]
+    nulls = [
+        sql.SQL("null::{} as {}").format(sql.SQL(type_), sql.Identifier(name))  # pyright: ignore[reportArgumentType]
+        for name, type_ in listed
+    ]
+    return sql.SQL("(select {} where false)").format(sql.SQL(", ").join(nulls))
 
 
 def _has_table(connection: psycopg.Connection[Any], schema: str, name: str) -> bool:
@@ -232,7 +265,9 @@ def _read_report(connection: psycopg.Connection[Any]) -> VerifyReport:
         " order by array_position(%s::text[], model), tenant_id, date, key, metric limit %s",
         ([verdict.model for verdict in verdicts], MAX_DIFFERENCES),
     )
-    return VerifyReport(
-        models=verdicts,
-        differences=[Difference(*row) for row in cursor],
-    )
+    differences = [Difference(*row) for row in cursor]
+    cursor.execute("select to_regclass('pg_temp.kept_count') is not null")
+    kept_rows = 0
+    if cursor.fetchone() == (True,):
+        ((kept_rows,),) = cursor.execute("select row_count from pg_temp.kept_count").fetchall()
+    return VerifyReport(verdicts, differences, kept_rows)

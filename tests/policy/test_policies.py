@@ -6,8 +6,9 @@ from datetime import date
 
 import pandas as pd
 
+from orchestration.warehouse.verify import verify
 from tests.outreach.marts import compare
-from tests.outreach.warehouse import OutreachWarehouse
+from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 from tests.policy.conftest import TENANTS, Make, switch
 from tests.policy.deletions import CORRECTIONS, DELETIONS, WAYS, delete
 from tests.policy.expected import Memory, without_ids
@@ -78,6 +79,7 @@ def test_freeze_keeps_what_was_counted_until_it_is_restated(under: Make) -> None
     bring_up_to_date(warehouse)
     assert compare(memory.frozen(), warehouse.marts()) == []
     rests(warehouse)
+    verified_with_kept_rows(warehouse)
 
     switch(warehouse, "restate")
     bring_up_to_date(warehouse)
@@ -99,6 +101,15 @@ def test_erase_keeps_the_counts_without_the_person(under: Make) -> None:
         if any(f"tenant_id={tenant}," in line for tenant in corrected())
     ] == []  # fmt: skip
     rests(warehouse)
+    verified_with_kept_rows(warehouse)
+
+
+def verified_with_kept_rows(warehouse: OutreachWarehouse) -> None:
+    report = verify(
+        warehouse.connection, "outreach", source_schema=SCHEMA, date_from=None, date_to=None
+    )
+    assert report.differences == []
+    assert report.kept_rows > 0
 
 
 def corrected() -> list[str]:

@@ -4,8 +4,11 @@
 -- the settings in schema ops, always whole history, and looks at the marts only to compare.
 -- Run it inside one transaction: every table it makes is temporary and dropped on commit.
 --
+-- What a ledger keeps although the source has it no more (delete policies freeze and erase) nobody
+-- else knows of: these rows are taken from the ledger, and the report counts them.
+--
 -- source, unsubscribes and inbound in braces are filled in by warehouse/verify.py (a schema, and
--- two tables that a source may lack). What to compare comes from the session:
+-- two tables that a source may lack), so are the ledgers. What to compare comes from the session:
 --   rollups.verify_from, rollups.verify_to   first and last local date, empty = unbounded
 --   rollups.verify_tenants                   JSON array of tenant ids, empty = all
 --
@@ -40,6 +43,10 @@ create temp table zone_of_tenant on commit drop as
 select setting.tenant_id, setting.timezone
 from ops.tenant_setting as setting
 where setting.family = 'outreach' and setting.timezone is not null;
+
+create temp table policy on commit drop as
+select coalesce(max(config.value), 'restate') <> 'restate' as keeps
+from ops.config as config where config.name = 'delete_policy';
 
 -- Rows of anybody else have nobody to be counted for.
 create temp table known_tenant on commit drop as
@@ -105,6 +112,31 @@ where octet_length(outbound.id) <= 500
         octet_length(outbound.channel::text), 0
     ) <= 500
 order by outbound.tenant_id, outbound.id, outbound.updated_at, outbound.state, outbound.sent_at;
+
+-- What is kept, and the copies of it that the source still has.
+create temp table kept on commit drop as
+select ledger.*
+from {activity_ledger} as ledger
+inner join known_tenant on ledger.tenant_id = known_tenant.tenant_id
+where ledger.is_source_gone;
+
+create temp table copy_of_kept on commit drop as
+select ledger.tenant_id, ledger.activity_id
+from {activity_ledger} as ledger
+where ledger.verdict = 'duplicate' and not ledger.is_source_gone
+    and (ledger.tenant_id, ledger.copy_of) in (select kept.tenant_id, kept.activity_id from kept);
+
+insert into message (
+    message_id, tenant_id, campaign_id, contact_id, channel, state, sent_at, error_at, provider_reports
+)
+select
+    message_id, tenant_id, campaign_id, contact_id, channel,
+    case kind when 'send' then 'sent' when 'failure' then 'failed' else 'queued' end,
+    case when kind = 'send' and verdict = 'counted' then occurred_at end,
+    case when kind = 'failure' and verdict = 'counted' then occurred_at end,
+    is_trackable
+from kept
+where activity_id = 'message';
 
 analyze message;
 
@@ -207,6 +239,19 @@ using (
     )
 ) as ranked
 where counted.ctid = ranked.place_in_table and ranked.place > 1;
+
+delete from counted
+using copy_of_kept as copy
+where counted.tenant_id = copy.tenant_id and counted.event_id = copy.activity_id;
+
+insert into counted (
+    message_id, tenant_id, event_id, kind, event_at, created_at, url, ip, agent, says_machine, is_block
+)
+select
+    message_id, tenant_id, activity_id, kind, occurred_at, ingested_at, '', '', '',
+    is_machine, is_block
+from kept
+where activity_id not in ('message', 'inbound') and verdict = 'counted';
 
 analyze counted;
 

@@ -113,6 +113,23 @@ from ranked as first_out
 inner join ranked as attributed using (tenant_id, channel, person, returns_before)
 where first_out.place = 1 and attributed.speaker = 1;
 
+-- Which episode evidence was part of whose person is gone, the ledger alone remembers.
+create temp table kept_optout on commit drop as
+select ledger.*
+from {optout_ledger} as ledger
+inner join known_tenant on ledger.tenant_id = known_tenant.tenant_id
+where ledger.verdict = 'counted'
+    and (
+        (select policy.keeps from policy)
+        or ledger.tenant_id in (select gone.tenant_id from {optout_ledger} as gone where gone.is_source_gone)
+    );
+
+delete from optout
+where (select policy.keeps from policy) or tenant_id in (select kept_optout.tenant_id from kept_optout);
+
+insert into optout (tenant_id, campaign_id, contact_id, channel, occurred_at, is_suspected_bot)
+select tenant_id, campaign_id, contact_id, channel, occurred_at, is_machine from kept_optout;
+
 analyze optout;
 
 -- Every counted activity, one row each ---------------------------------------------------------
@@ -175,10 +192,14 @@ with activity as (
     ) as counting (metric, applies)
     where counting.applies
     union all
+    select tenant_id, campaign_id, contact_id, channel, 'replies', occurred_at
+    from kept
+    where activity_id = 'inbound' and verdict = 'counted'
+    union all
     select
         inbound.tenant_id,
-        coalesce(inbound.campaign_id, '__none__'),
-        coalesce(inbound.contact_id, '__none__'),
+        coalesce(inbound.campaign_id, remembered.campaign_id, '__none__'),
+        coalesce(inbound.contact_id, remembered.contact_id, '__none__'),
         coalesce(inbound.channel::text, '__none__'),
         'replies',
         inbound.received_at::timestamptz
@@ -188,6 +209,12 @@ with activity as (
         order by tenant_id, id, updated_at, received_at
     ) as inbound
     inner join known_tenant on inbound.tenant_id = known_tenant.tenant_id
+    -- a reply loses its campaign and contact when these are deleted
+    left join {activity_ledger} as remembered
+        on (select config.value from ops.config as config where config.name = 'delete_policy') = 'freeze'
+        and inbound.tenant_id = remembered.tenant_id
+        and remembered.message_id = 'inbound/' || inbound.id
+        and remembered.activity_id = 'inbound'
     cross join asked
     where octet_length(inbound.id) <= 500
         and greatest(

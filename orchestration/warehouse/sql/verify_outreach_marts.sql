@@ -76,6 +76,20 @@ with arrived as (
         transition.tenant_id, transition.campaign_id, transition.reason, transition.occurred_at,
         transition.from_status, transition.to_status,
         transition.created_at, transition.id collate "C"
+),
+
+with_kept as (
+    select tenant_id, campaign_id, to_status, occurred_at, created_at::timestamptz, id
+    from arrived
+    where (tenant_id, id) not in (
+        select ledger.tenant_id, ledger.transition_id from {transition_ledger} as ledger
+        where ledger.verdict = 'duplicate' and (select policy.keeps from policy)
+    )
+    union all
+    select ledger.tenant_id, ledger.campaign_id, ledger.to_status, ledger.occurred_at, ledger.ingested_at, ledger.transition_id
+    from {transition_ledger} as ledger
+    inner join known_tenant on ledger.tenant_id = known_tenant.tenant_id
+    where ledger.is_source_gone and ledger.verdict = 'counted'
 )
 
 select
@@ -87,7 +101,7 @@ select
         partition by arrived.tenant_id, arrived.campaign_id
         order by arrived.occurred_at, arrived.created_at, arrived.id collate "C"
     ) as step
-from arrived
+from with_kept as arrived
 left join zone_of_tenant as zone on arrived.tenant_id = zone.tenant_id;
 
 analyze transition;
@@ -144,7 +158,10 @@ with known as (
     window campaign_days as (partition by tenant_id, campaign_id order by date)
 )
 
-select campaign_count.*, transition.to_status as status_at_close
+select
+    campaign_count.*,
+    -- the key of many campaigns has no status
+    case when campaign_count.campaign_id <> '__erased__' then transition.to_status end as status_at_close
 from campaign_count
 left join known
     on campaign_count.tenant_id = known.tenant_id
@@ -206,3 +223,9 @@ begin
         from message_fact where ' || something || ' group by tenant_id, date';
 end
 $flags$;
+
+create temp table kept_count on commit drop as
+select
+    (select count(*) from kept)
+    + (select count(*) from kept_optout where is_source_gone)
+    + (select count(*) from {transition_ledger} as ledger where ledger.is_source_gone) as row_count;
