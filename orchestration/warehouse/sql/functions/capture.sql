@@ -179,6 +179,7 @@ begin
         end if;
 
         perform ops.read_arrivals(src, known_to - overlap);
+        noted := noted + ops.note_rows_gone_bad(src);
         perform ops.keep_quarantine(src);
         -- Nobody can have come in from tomorrow on, and it must not blind us for what comes until then.
         select max(ingested_at) into newest

@@ -95,6 +95,39 @@ return case
 end;
 comment on function ops.filed_at is 'The instant by whose day a row is filed';
 
+create or replace function ops.quarantine_key(
+    row_id text, tenant_id text, fault text, ingest_watermark timestamp, filed_at timestamptz, timezone text
+) returns text
+language sql stable parallel safe
+return md5(row(row_id, tenant_id, fault, ingest_watermark, filed_at, timezone)::text);
+
+create or replace function ops.note_rows_gone_bad(src ops.capture_source) returns bigint
+language sql
+as $$
+    -- A row that counted until it was changed still stands in a ledger: its subject is worked out
+    -- again without it. Call before ops.keep_quarantine, which makes them known.
+    select coalesce(
+        ops.note_pending(
+            src.family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key),
+            'bad rows in ' || src.source_table
+        ), 0
+    )
+    from fresh_row
+    where
+        fault is not null
+        and ops.is_tenant_id(tenant_id)
+        and octet_length(subject_key) <= 500
+        and not exists (
+            select from ops.quarantined_row as known
+            where
+                known.family = src.family and known.source_table = src.source_table
+                and known.row_key = ops.quarantine_key(
+                    fresh_row.row_id, fresh_row.tenant_id, fresh_row.fault, fresh_row.ingest_watermark,
+                    fresh_row.filed_at, fresh_row.timezone
+                )
+        )
+$$;
+
 create or replace function ops.keep_quarantine(src ops.capture_source) returns void
 language plpgsql
 set client_min_messages = warning
@@ -107,7 +140,7 @@ begin
     select
         src.family,
         src.source_table,
-        md5(row(row_id, tenant_id, fault, ingest_watermark, filed_at, timezone)::text),
+        ops.quarantine_key(row_id, tenant_id, fault, ingest_watermark, filed_at, timezone),
         left(min(row_id), 200),
         case when ops.is_tenant_id(tenant_id) then tenant_id else '__unknown__' end,
         (filed_at at time zone timezone)::date,
