@@ -82,6 +82,7 @@ class Participant:
         self.driver = self.session()
         self.finished = False
         self.holds_tenants = False
+        self.is_dbt_alone = False
         self._thread = ThreadPoolExecutor(1)
         self._script = script(self)
         self._running: Future[str | None] | None = None
@@ -208,6 +209,7 @@ class Scripts:
         """`dbt build` by itself: no session holds the tenants, only each model while it writes."""
 
         def script(self_: Participant) -> Script:
+            self_.is_dbt_alone = True
             yield "begin"
             self_.driver.execute("select ops.begin_dbt_refresh(%s)", [str(self_.refresh_id)])
             yield from self._rebuild(self_)
@@ -229,7 +231,10 @@ class Scripts:
         for model in self.models:
             session = self_.session(autocommit=False)
             session.execute(
-                "select set_config('rollups.refresh_id', %s, false)", [str(self_.refresh_id)]
+                "select ops.join_refresh(%s)"
+                if self_.is_dbt_alone
+                else "select set_config('rollups.refresh_id', %s, false)",
+                [str(self_.refresh_id)],
             )
             session.commit()
             for number, statement in enumerate(model.in_database(session.info.dbname), start=1):

@@ -126,13 +126,18 @@ def require_success(server: DagsterServer, run_id: str) -> str:
 
 
 def require_green_partitions_have_rows(server: DagsterServer, warehouse: OutreachWarehouse) -> None:
+    """Each has the rows its mark tells of; more than that only where work is still pending."""
+    behind = {tenant for tenant, _, _ in warehouse.pending()}
     for name in MARTS:
         counted = Counter(
             f"{day}|{tenant}"
             for tenant, day in warehouse.rows(f"select tenant_id, date from analytics.{name}")
         )
         for partition, rows in server.rows_of_marks(name).items():
-            assert counted[partition] == rows, (name, partition)
+            is_behind = partition.partition("|")[2] in behind
+            assert counted[partition] == rows or (is_behind and counted[partition] > rows), (
+                name, partition, counted[partition], rows,
+            )  # fmt: skip
 
 
 def process_of_group(group: int, words: str) -> int:
