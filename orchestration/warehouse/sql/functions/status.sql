@@ -121,10 +121,6 @@ with families as (
     from ops.config as config where config.name = 'families'
 ),
 
-models as (
-    select distinct family, model from ops.model_rows
-),
-
 -- The last refreshes that had work, of a month at most.
 recent as (
     select
@@ -150,6 +146,12 @@ durations as (
     from recent
     inner join ops.refresh_model as built on recent.refresh_id = built.refresh_id
     group by recent.family, built.model
+),
+
+models as (
+    select family, model from durations
+    union
+    select family, model from ops.model_rows
 ),
 
 failures as (
