@@ -104,10 +104,12 @@ def test_durations_pending_and_failures(filled: OutreachWarehouse) -> None:
     assert status.last_failure is None
 
     filled.add_event("acme", "acme_0", "e9", "click", NOON, created_at=NOON + timedelta(days=5))
-    filled.connection.execute("alter table analytics.metrics_message rename to gone")
+    filled.connection.execute(
+        "alter table analytics.metrics_message add constraint refused check (false) not valid"
+    )
     with pytest.raises(RefreshError):
         filled.refresh()
-    filled.connection.execute("alter table analytics.gone rename to metrics_message")
+    filled.connection.execute("alter table analytics.metrics_message drop constraint refused")
     status = family_status(filled.connection, "outreach")
     assert status.last_failure is not None
     assert "metrics_message" in (status.last_failure.error or "")

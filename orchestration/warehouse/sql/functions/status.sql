@@ -24,8 +24,7 @@ end
 $$;
 comment on function ops.first_rollup_date is 'First date with a rollup; NULL before the first refresh';
 
-drop function if exists ops.tenant_status(text);
-create function ops.tenant_status(p_family text)
+create or replace function ops.tenant_status(p_family text)
 returns table (
     tenant_id text,
     tenant_name text,
