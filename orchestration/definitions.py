@@ -18,7 +18,7 @@ from orchestration.partitions import FALLBACK_DAYS, last_date, rolling_start
 from orchestration.reconciliation import reconciliation_asset, reconciliation_job
 from orchestration.resources import Warehouse
 from orchestration.schedules import daily_reconciliation, hourly_refresh
-from orchestration.sensors import tenant_sensor, view_sensor
+from orchestration.sensors import alert_sensor, tenant_sensor, view_sensor
 from orchestration.settings import load_settings
 from orchestration.translator import RollupsTranslator, source_specs, visible_manifest
 from orchestration.warehouse.tenants import first_rollup_date, known_tenants
@@ -77,7 +77,7 @@ def build_definitions() -> dg.Definitions:
         asset_checks=checks,
         jobs=jobs,
         schedules=schedules,
-        sensors=[*sensors, view_sensor(views)],
+        sensors=[*sensors, view_sensor(views), alert_sensor()],
         resources={"warehouse": warehouse},
         executor=dg.in_process_executor,
     )

@@ -47,3 +47,7 @@ class RefreshError(RollupsError):
     def __init__(self, message: str, results: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.results = results
+
+
+class DeliveryError(RollupsError):
+    """A message could not be delivered; it is tried again."""

@@ -1,11 +1,15 @@
-"""Sensors that keep Dagster in step with the database: new tenants, views that were deployed."""
+"""Sensors: what is new in the database (tenants, deployed views), and what is wrong (alerts)."""
 
 # Dagster reads annotations as objects: no `from __future__ import annotations` here.
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
+from orchestration.alerting.alerts import AlertState, news
+from orchestration.alerting.conditions import current_alerts
+from orchestration.alerting.delivery import deliver
 from orchestration.errors import RollupsError
 from orchestration.partitions import tenant_partitions
 from orchestration.resources import Warehouse
@@ -70,3 +74,36 @@ def view_sensor(views: Sequence[dg.AssetsDefinition]) -> dg.SensorDefinition:
         return dg.SensorResult(asset_events=marks, cursor=version)
 
     return deployed_views
+
+
+def alert_sensor() -> dg.SensorDefinition:
+    """Tell people what went wrong, and when it is right again."""
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed, missed, lost and slow refreshes, of a growing backlog and of"
+        " failing checks, by ROLLUPS_ALERT_URLS; and of their recovery.",
+    )
+    def alerts(
+        context: dg.SensorEvaluationContext, warehouse: Warehouse
+    ) -> dg.SensorResult | dg.SkipReason:
+        known = AlertState.model_validate_json(context.cursor) if context.cursor else AlertState()
+        found = current_alerts(context, warehouse)
+        message, told = news(known, found, datetime.now(UTC))
+        if message is None:
+            return dg.SkipReason(f"no news: {len(found)} alerts are open")
+        context.log.warning(f"{message.title}\n{message.body}")
+        addresses = warehouse.settings.alert_addresses
+        try:
+            deliver(addresses, message)
+        except RollupsError as error:
+            # Not taken as told: tried again at the next look.
+            return dg.SkipReason(str(error))
+        return dg.SensorResult(
+            skip_reason=f"{message.title}: told {len(addresses)} addresses",
+            cursor=told.model_dump_json(),
+        )
+
+    return alerts

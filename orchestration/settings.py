@@ -109,6 +109,16 @@ class Settings(BaseSettings):
         " each other up.",
     )
     web_port: int = Field(default=3000, ge=1024, le=65535, description="Port of the Dagster UI.")
+    ui_url: str | None = Field(
+        default=None,
+        description="Address at which people open the Dagster UI, for links in alerts; unset:"
+        " this machine's.",
+    )
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        description="Where alerts go: addresses of apprise (mailtos://, slack://, jsons://, ...)"
+        " separated by blanks; unset: to the log only.",
+    )
     debug: bool = Field(default=False, description="Show the traceback of an error.")
     chromium: Path | None = Field(
         default=None, description="Chromium or Chrome for the browser tests."
@@ -133,7 +143,10 @@ class Settings(BaseSettings):
             raise ValueError("a schema name has letters, digits and underscores only, at most 63")
         return value
 
-    @field_validator("database_url", "pg_bin", "pg_port", "start_date", "chromium", mode="before")
+    @field_validator(
+        "database_url", "pg_bin", "pg_port", "start_date", "chromium", "ui_url", "alert_urls",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -146,6 +159,23 @@ class Settings(BaseSettings):
         ):
             raise ValueError("use postgresql://user:password@host:port/database")
         return value
+
+    @field_validator("ui_url")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("use an address such as https://dagster.example.com")
+        return value
+
+    @property
+    def ui_address(self) -> str:
+        """Address of the Dagster UI, without a slash at its end."""
+        return (self.ui_url or f"http://127.0.0.1:{self.web_port}").rstrip("/")
+
+    @property
+    def alert_addresses(self) -> list[str]:
+        """The addresses alerts go to; they hold passwords."""
+        return self.alert_urls.get_secret_value().split() if self.alert_urls else []
 
     @field_validator("min_event_date", "start_date")
     @classmethod
@@ -163,6 +193,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = "ROLLUPS_" + str(first["loc"][0]).upper()
-        given = "" if name == "ROLLUPS_DATABASE_URL" else f"={first['input']!r}"
+        secret = name in ("ROLLUPS_DATABASE_URL", "ROLLUPS_ALERT_URLS")
+        given = "" if secret else f"={first['input']!r}"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{name}{given}: {reason}") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,7 @@ from orchestration.cli.session import (
     require_range,
     url_of_existing,
 )
+from orchestration.errors import InputError
 
 if TYPE_CHECKING:
     from orchestration.warehouse.doctor import Check
@@ -39,6 +41,30 @@ def status(family: Family = None, as_json: Json = False) -> None:
     with deployed_database(output) as (settings, _, connection):
         families = [family_status(connection, name) for name in chosen_families(settings, family)]
     output.result({"families": families}, lambda: [_say_status(output, one) for one in families])
+
+
+def metrics(
+    path: Annotated[
+        Path | None,
+        typer.Option("--output", help="File to write, replaced in one step; default: stdout."),
+    ] = None,
+) -> None:
+    """The status as Prometheus metrics, for node_exporter's textfile collector or any scraper."""
+    from prometheus_client import generate_latest, write_to_textfile
+
+    from orchestration.warehouse.metrics import registry
+
+    with deployed_database(Output(as_json=True)) as (settings, _, connection):
+        collected = registry(connection, settings.families)
+    if path is None:
+        print(generate_latest(collected).decode(), end="")
+        return
+    try:
+        write_to_textfile(str(path), collected)
+    except OSError as error:
+        raise InputError(
+            f"--output {path}: {error.strerror}: name a file in a folder that can be written"
+        ) from None
 
 
 def verify(
@@ -120,6 +146,16 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
         ],
         title=f"{status.family}: {len(status.tenants)} tenants, times in UTC",
     )  # fmt: skip
+    if status.models:
+        output.table(
+            ["table", ">rows", ">last", ">half within", ">95 % within"],
+            [
+                [one.model, one.rows, *map(_seconds_of, (one.last_seconds, one.p50_seconds,
+                 one.p95_seconds))]
+                for one in status.models
+            ],
+            title="how long a refresh of each table takes",
+        )  # fmt: skip
     for tenant in status.without_rollups:
         output.line(f"no rollups for {tenant.tenant_id}: {tenant.problem}")
     if status.without_tenant:
@@ -129,6 +165,13 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
         output.line(f"running: {_described(refresh)}")
     last = status.last_refresh
     output.line(f"last refresh: {_described(last)}" if last else "no refresh yet: rollups refresh")
+    failure = status.last_failure
+    if failure is not None and failure != last:
+        output.line(f"last failure: {_described(failure)}")
+
+
+def _seconds_of(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.2f} s"
 
 
 def _pending(tenant: TenantStatus) -> str:

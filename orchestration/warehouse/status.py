@@ -50,13 +50,29 @@ class TenantStatus:
 
 
 @dataclass(frozen=True)
+class ModelStatus:
+    """A table of ours: rows of all tenants, and how long it takes in a refresh, in seconds.
+
+    Percentiles are those of the last 200 refreshes of a month that had work.
+    """
+
+    model: str
+    rows: int
+    last_seconds: float | None
+    p50_seconds: float | None
+    p95_seconds: float | None
+
+
+@dataclass(frozen=True)
 class FamilyStatus:
-    """A family: its tenants, its last refresh and those that run now."""
+    """A family: its tenants and tables, its last refresh and those that run now."""
 
     family: str
     last_refresh: RefreshStatus | None
     running: list[RefreshStatus]
     tenants: list[TenantStatus]
+    models: list[ModelStatus]
+    last_failure: RefreshStatus | None = None
     without_tenant: dict[str, int] = field(default_factory=dict)
     """Rows in quarantine that belong to no tenant of the source, by reason."""
 
@@ -78,13 +94,28 @@ def family_status(connection: psycopg.Connection, family: str) -> FamilyStatus:
     without_tenant: Counter[str] = Counter()
     for tenant_id in set_aside.keys() - {tenant.tenant_id for tenant in tenants}:
         without_tenant.update(set_aside[tenant_id])
+    ended = _refreshes(connection, family, ["completed", "failed", "lost"])
     return FamilyStatus(
         family=family,
-        last_refresh=next(iter(_refreshes(connection, family, running=False)), None),
-        running=_refreshes(connection, family, running=True),
+        last_refresh=next(iter(ended), None),
+        running=_refreshes(connection, family, ["running"]),
         tenants=tenants,
+        models=model_status(connection, family),
+        last_failure=next(iter(_refreshes(connection, family, ["failed", "lost"])), None),
         without_tenant=dict(without_tenant),
     )
+
+
+def model_status(connection: psycopg.Connection, family: str) -> list[ModelStatus]:
+    """Every table of a family, by name."""
+    cursor = connection.cursor(row_factory=class_row(ModelStatus))
+    return cursor.execute(
+        "select model, sum(row_count)::bigint as rows, max(last_seconds) as last_seconds,"
+        " max(p50_seconds) as p50_seconds, max(p95_seconds) as p95_seconds"
+        " from ops.refresh_status where family = %s and model is not null"
+        " group by model order by model",
+        [family],
+    ).fetchall()
 
 
 def tenant_status(connection: psycopg.Connection, family: str) -> list[TenantStatus]:
@@ -141,14 +172,14 @@ def pending_pieces(connection: psycopg.Connection, family: str) -> int:
 
 
 def _refreshes(
-    connection: psycopg.Connection, family: str, *, running: bool
+    connection: psycopg.Connection, family: str, statuses: list[str]
 ) -> list[RefreshStatus]:
     cursor = connection.cursor(row_factory=class_row(RefreshStatus))
     return cursor.execute(
         "select refresh_id::text, trigger, status, started_at, seconds::float8, partitions, error"
-        " from ops.refresh where family = %s and (status = 'running') = %s"
+        " from ops.refresh where family = %s and status = any(%s)"
         " order by started_at desc limit 20",
-        [family, running],
+        [family, statuses],
     ).fetchall()
 
 

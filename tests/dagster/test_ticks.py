@@ -45,6 +45,7 @@ def test_schedule_and_sensors_run_by_default(location: Location) -> None:
     assert {each.name: each.default_status.value for each in repository.sensor_defs} == {
         "outreach_tenants": "RUNNING",
         "deployed_views": "RUNNING",
+        "alerts": "RUNNING",
     }
 
 

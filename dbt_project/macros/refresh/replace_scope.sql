@@ -219,6 +219,9 @@
         {%- for column in key %}
         coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
         {%- endfor %}
+        {%- if 'tenant_id' not in key %}
+        coalesce(new_rows.tenant_id, old_rows.tenant_id) as tenant_id,
+        {%- endif %}
         {%- for column in further if column not in key %}
         coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
         old_rows.{{ column }} as {{ 'old_' ~ column }},
@@ -265,6 +268,17 @@
     from {{ source_rows }} as new_rows
     inner join scope_diff as diff on {{ same_key('new_rows', 'diff', key) }}
     where diff.old_date is null;
+
+    insert into {{ source('ops', 'model_rows') }} as counted (family, model, tenant_id, row_count)
+    select
+        '{{ family_of(model) }}',
+        '{{ this.identifier }}',
+        tenant_id,
+        count(*) filter (where old_date is null) - count(*) filter (where new_date is null)
+    from scope_diff
+    group by tenant_id
+    on conflict (family, model, tenant_id) do update
+    set row_count = counted.row_count + excluded.row_count, changed_at = excluded.changed_at;
 
     select ops.log_model_rows(
         '{{ this.identifier }}',

@@ -168,13 +168,17 @@ create or replace function ops.log_model_rows(
 ) returns void
 language sql
 as $$
-    insert into ops.refresh_model (refresh_id, model, rows_inserted, rows_updated, rows_deleted)
-    select ops.current_refresh_id(), p_model, p_inserted, p_updated, p_deleted
+    -- The last statement of a model: now() is the start of its transaction.
+    insert into ops.refresh_model (refresh_id, model, rows_inserted, rows_updated, rows_deleted, seconds)
+    select
+        ops.current_refresh_id(), p_model, p_inserted, p_updated, p_deleted,
+        extract(epoch from clock_timestamp() - now())
     where ops.current_refresh_id() is not null
     on conflict (refresh_id, model) do update set
         rows_inserted = refresh_model.rows_inserted + excluded.rows_inserted,
         rows_updated = refresh_model.rows_updated + excluded.rows_updated,
         rows_deleted = refresh_model.rows_deleted + excluded.rows_deleted,
+        seconds = refresh_model.seconds + excluded.seconds,
         at = excluded.at;
 $$;
 

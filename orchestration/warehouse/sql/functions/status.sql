@@ -24,8 +24,7 @@ end
 $$;
 comment on function ops.first_rollup_date is 'First date with a rollup; NULL before the first refresh';
 
-drop function if exists ops.tenant_status(text);
-create function ops.tenant_status(p_family text)
+create or replace function ops.tenant_status(p_family text)
 returns table (
     tenant_id text,
     tenant_name text,
@@ -104,3 +103,91 @@ as $$
     order by tenants.tenant_id;
 $$;
 comment on function ops.tenant_status is 'One row a tenant: through when its rollups are complete, what is pending, its last refresh (of 30 days)';
+
+create or replace view ops.refresh_status as
+with families as (
+    select unnest(string_to_array(config.value, ',')) as family
+    from ops.config as config where config.name = 'families'
+),
+
+-- The last refreshes that had work, of a month at most.
+recent as (
+    select
+        families.family,
+        ended.refresh_id
+    from families
+    cross join lateral (
+        select log.refresh_id
+        from ops.refresh_log as log
+        where log.family = families.family and log.event = 'completed' and log.at > now() - interval '30 days'
+        order by log.at desc
+        limit 200
+    ) as ended
+),
+
+durations as (
+    select
+        recent.family,
+        built.model,
+        (array_agg(built.seconds order by built.at desc))[1] as last_seconds,
+        percentile_cont(0.5) within group (order by built.seconds) as p50_seconds,
+        percentile_cont(0.95) within group (order by built.seconds) as p95_seconds
+    from recent
+    inner join ops.refresh_model as built on recent.refresh_id = built.refresh_id
+    group by recent.family, built.model
+),
+
+models as (
+    select family, model from durations
+    union
+    select family, model from ops.model_rows
+),
+
+failures as (
+    select
+        families.family,
+        failed.at,
+        failed.error
+    from families
+    cross join lateral (
+        select
+            coalesce(refresh.ended_at, refresh.started_at) as at,
+            coalesce(refresh.error, 'lost: it started, never ended and nobody works on it') as error
+        from ops.refresh
+        where
+            refresh.family = families.family
+            and refresh.status in ('failed', 'lost')
+            and refresh.started_at > now() - interval '30 days'
+        order by refresh.started_at desc
+        limit 1
+    ) as failed
+)
+
+select
+    families.family,
+    tenants.tenant_id,
+    models.model,
+    tenants.problem,
+    tenants.complete_through,
+    extract(epoch from now() - tenants.complete_through)::double precision as staleness_seconds,
+    tenants.refreshed_at,
+    tenants.refresh_status,
+    durations.last_seconds,
+    durations.p50_seconds,
+    durations.p95_seconds,
+    coalesce(counted.row_count, 0) as row_count,
+    tenants.pending,
+    extract(epoch from now() - tenants.pending_since)::double precision as pending_seconds,
+    failures.error as last_error,
+    failures.at as last_error_at
+from families
+cross join lateral ops.tenant_status(families.family) as tenants
+left join models on families.family = models.family
+left join durations on models.family = durations.family and models.model = durations.model
+left join ops.model_rows as counted
+    on
+        models.family = counted.family
+        and models.model = counted.model
+        and tenants.tenant_id = counted.tenant_id
+left join failures on families.family = failures.family;
+comment on view ops.refresh_status is 'One row a family, tenant and model. Complete through, staleness, pending work and last error are the tenant''s and the family''s; durations (of the last 200 refreshes of a month, in seconds) are the model''s, of all tenants together';

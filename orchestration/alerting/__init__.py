@@ -1,0 +1,1 @@
+"""Alerts: what is wrong now, what of it to tell, and to whom."""
