@@ -96,6 +96,9 @@ def _try(connection: psycopg.Connection, statement: sql.Composed) -> list[str]:
             connection.execute(statement)
     except psycopg.errors.InsufficientPrivilege:
         return [statement.as_string(connection)]
+    except psycopg.errors.InvalidParameterValue:
+        # A platform that cannot look after a client while it works.
+        return []
     return []
 
 

@@ -68,15 +68,16 @@ def test_grant_list_and_revoke(command: Rollups, secured: Secured, carol: str) -
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("grant", "nobody", "--tenant", MINE), 2, "create role \"nobody\" login password '...'"),
-        (("grant", "no;body\n", "--tenant", MINE), 2, "unknown role 'no;body\\n'"),
+        (
+            ("grant", "no;body\n", "--tenant", MINE),
+            2,
+            "create role \"no;body \" login password '...'",
+        ),
         (("grant", "rollups", "--tenant", MINE), 2, "'rollups' is a superuser"),
         (("grant", roles.READER, "--tenant", MINE), 2, "is not held to tenants"),
         (("grant", "{bob}", "--tenant", "nobody"), 2, "unknown outreach tenant 'nobody'"),
-        (("grant", "{bob}"), 2, "--tenant"),
         (("grant", "{bob}", "--tenant", MINE, "--all-tenants"), 2, "--all-tenants"),
         (("revoke", "{bob}", "--tenant", "x' or '1'='1"), 2, "was not granted tenant"),
-        (("revoke", "nobody", "--yes"), 2, "'nobody' was not granted any tenant"),
     ],
 )
 def test_wrong_values_are_named_with_the_fix(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -17,7 +17,7 @@ from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.settings import Settings
 from orchestration.warehouse import roles
 from orchestration.warehouse.bootstrap import initialise
-from orchestration.warehouse.security import insecure
+from orchestration.warehouse.security import insecure, secure
 from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 from tests.security.conftest import ALICE, MINE, NOON, Secured, Session
 
@@ -75,10 +75,12 @@ def catalogue(connection: psycopg.Connection) -> list[tuple[object, ...]]:
     """Rights, policies and settings of logins, as they are stored."""
     return connection.execute(
         """
-        select 'class', oid::regclass::text, relacl::text, relrowsecurity::text from pg_class
+        select 'class', oid::regclass::text, array(select a::text from unnest(relacl) as a order by 1)
+            ::text, relrowsecurity::text from pg_class
         where relnamespace::regnamespace::text = any (%s) and relkind in ('r', 'v', 'S')
         union all
-        select 'function', oid::regprocedure::text, proacl::text, proowner::text from pg_proc
+        select 'function', oid::regprocedure::text,
+            array(select a::text from unnest(proacl) as a order by 1)::text, '' from pg_proc
         where pronamespace::regnamespace::text = any (%s)
         union all
         select 'policy', polname || polrelid::regclass, pg_get_expr(polqual, polrelid),
@@ -232,7 +234,10 @@ def test_an_analysts_view_outlives_refreshes(secured: Secured) -> None:
         for number in range(1, 4):
             for tenant in (MINE, "birch"):
                 at = NOON - timedelta(days=number, hours=1)
-                outreach.add_message(tenant, f"contact_{tenant}", f"{tenant}_more{number}", at)
+                outreach.add_message(
+                    tenant, f"contact_{tenant}", f"{tenant}_more{number}", at,
+                    updated_at=datetime.now(UTC).replace(tzinfo=None),
+                )  # fmt: skip
             secured.refresh("outreach")
             assert alice.run("select sum(sends) from of_alice.sent") == [(before + number,)]
 
@@ -257,7 +262,7 @@ def test_init_by_an_owner_who_may_make_no_roles(open_folder: Path, test_home: Pa
                 for statement in left:
                     other.execute(statement.encode())
                 other.execute("create role rita login in role rollups_reader")
-            left = initialise(settings, owner)
+            left = secure(connection, settings)
             assert [line.split(" set ")[0] for line in left] == [
                 'alter role "rita" in database "hers"'
             ] * 4
