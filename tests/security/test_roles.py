@@ -75,8 +75,10 @@ def catalogue(connection: psycopg.Connection) -> list[tuple[object, ...]]:
     """Rights, policies and settings of logins, as they are stored."""
     return connection.execute(
         """
-        select 'class', oid::regclass::text, array(select a::text from unnest(relacl) as a order by 1)
-            ::text, relrowsecurity::text from pg_class
+        select 'class', oid::regclass::text,
+            array(select a::text from unnest(relacl) as a order by 1)::text,
+            relrowsecurity::text
+        from pg_class
         where relnamespace::regnamespace::text = any (%s) and relkind in ('r', 'v', 'S')
         union all
         select 'function', oid::regprocedure::text,
