@@ -131,25 +131,24 @@ class Grant(NamedTuple):
 def ensure_roles(connection: psycopg.Connection) -> list[str]:
     """Make the roles that are missing; returns the statements that an administrator must run."""
     missing = missing_roles(connection)
-    statements = [
-        statement
-        for role in missing
-        for statement in (
-            sql.SQL("create role {} nologin").format(sql.Identifier(role)),
-            sql.SQL("comment on role {} is {}").format(
-                sql.Identifier(role), sql.Literal(ROLES[role])
-            ),
+    may_create = _may_create_roles(connection)
+    left: list[str] = []
+    for role in missing:
+        name = sql.Identifier(role)
+        statements = (
+            sql.SQL("create role {} nologin").format(name),
+            sql.SQL("comment on role {} is {}").format(name, sql.Literal(ROLES[role])),
         )
-    ]
-    if missing and not _may_create_roles(connection):
-        return [statement.as_string(connection) for statement in statements]
-    for statement in statements:
+        if not may_create:
+            left += [statement.as_string(connection) for statement in statements]
+            continue
         try:
-            connection.execute(statement)
+            for statement in statements:
+                connection.execute(statement)
         except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
             # Roles belong to the whole server: another database's init was quicker.
             continue
-    return []
+    return left
 
 
 def missing_roles(connection: psycopg.Connection) -> list[str]:
