@@ -17,6 +17,7 @@ from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.settings import Settings
 from orchestration.warehouse import roles
 from orchestration.warehouse.bootstrap import initialise
+from orchestration.warehouse.logins import set_up_logins
 from orchestration.warehouse.security import insecure, secure
 from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 from tests.security.conftest import ALICE, MINE, NOON, Secured, Session
@@ -109,6 +110,8 @@ def catalogue(connection: psycopg.Connection) -> list[tuple[object, ...]]:
 
 def test_init_secures_a_new_mart_and_else_changes_nothing(secured: Secured) -> None:
     with secured.admin() as admin:
+        # Logins of other tests, which came after the first one.
+        set_up_logins(admin)
         before = catalogue(admin)
         # As dbt leaves a table that it has just made.
         for statement in (
