@@ -119,12 +119,12 @@ def secure_tables(connection: psycopg.Connection, settings: Settings) -> None:
         expected = _expected(family)
         if not table.is_secured:
             connection.execute(sql.SQL("alter table {} enable row level security").format(name))
-        for policy in table.policies:
-            if expected.get(policy) != table.policies[policy]:
+        # What other policies people have put there stays; `rollups doctor` shows them.
+        for policy, text in expected.items():
+            if table.policies.get(policy, text) != text:
                 connection.execute(
                     sql.SQL("drop policy {} on {}").format(sql.Identifier(policy), name)
                 )
-        for policy, text in expected.items():
             if table.policies.get(policy) != text:
                 connection.execute(_create_policy(policy, name, family))
 
