@@ -251,7 +251,7 @@ def _members_of(connection: psycopg.Connection, role: str) -> set[str]:
 
 
 def _matches(found: Object, right: _Right) -> bool:
-    name = str(found)
+    name = str(found).partition("(")[0]
     return any(fnmatchcase(name, pattern) for pattern in right.names) and not any(
         fnmatchcase(name, pattern) for pattern in right.but
     )
@@ -283,9 +283,13 @@ def _statements(
         )
 
 
-def _name(found: Object) -> sql.Identifier:
+def _name(found: Object) -> sql.Composable:
     if found.kind == "schema":
         return sql.Identifier(found.name)
+    if found.kind in ("function", "trigger"):
+        # Types as the catalogue writes them.
+        name, _, types = found.name.partition("(")
+        return sql.Identifier(found.schema, name) + sql.SQL(cast("LiteralString", f"({types}"))
     return sql.Identifier(found.schema, found.name)
 
 

@@ -32,7 +32,7 @@ objects as (
     select
         case when prorettype = 'pg_catalog.trigger'::regtype then 'trigger' else 'function' end,
         schemas.nspname,
-        proname,
+        proname || '(' || oidvectortypes(proargtypes) || ')',
         proowner,
         coalesce(proacl, acldefault('f', proowner))
     from pg_catalog.pg_proc
