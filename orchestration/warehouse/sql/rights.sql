@@ -14,7 +14,7 @@ objects as (
     select
         'schema' as kind,
         nspname as schema,
-        nspname as name,
+        nspname::text as name,
         nspowner as owner,
         coalesce(nspacl, acldefault('n', nspowner)) as acl
     from schemas
@@ -22,7 +22,7 @@ objects as (
     select
         case when relkind = 'S' then 'sequence' when relkind in ('v', 'm') then 'view' else 'table' end,
         schemas.nspname,
-        relname,
+        relname::text,
         relowner,
         coalesce(relacl, acldefault(case when relkind = 'S' then 's' else 'r' end::"char", relowner))
     from pg_catalog.pg_class
@@ -32,7 +32,7 @@ objects as (
     select
         case when prorettype = 'pg_catalog.trigger'::regtype then 'trigger' else 'function' end,
         schemas.nspname,
-        proname || '(' || oidvectortypes(proargtypes) || ')',
+        proname::text || '(' || oidvectortypes(proargtypes) || ')',
         proowner,
         coalesce(proacl, acldefault('f', proowner))
     from pg_catalog.pg_proc
