@@ -27,7 +27,9 @@ def dagster_environment(settings: Settings, url: str) -> dict[str, str]:
     home = settings.home.resolve() / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_ROOT / "dagster.yaml", home / "dagster.yaml")
-    ensure_schema(url, DAGSTER_SCHEMA)
+    given = settings.dagster_storage_url
+    storage = url if given is None else given.get_secret_value()
+    ensure_schema(storage, DAGSTER_SCHEMA)
     python_path = [str(PROJECT_ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {
         "DAGSTER_HOME": str(home),
@@ -37,7 +39,7 @@ def dagster_environment(settings: Settings, url: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, dict.fromkeys(python_path))),
         "ROLLUPS_HOME": str(settings.home.resolve()),
         "ROLLUPS_DATABASE_URL": url,
-        "ROLLUPS_DAGSTER_DATABASE_URL": storage_url(url, network_limits(url, settings)),
+        "ROLLUPS_DAGSTER_DATABASE_URL": storage_url(storage, network_limits(storage, settings)),
         "ROLLUPS_DAGSTER_LOGS": str(home / "logs"),
     }
 

@@ -18,6 +18,9 @@ DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 
 FAMILIES = ("outreach", "support")
 
+# Their values have a password in them and stand in no message.
+SECRETS = ("ROLLUPS_DATABASE_URL", "ROLLUPS_DAGSTER_STORAGE_URL", "ROLLUPS_ALERT_URLS")
+
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 
 
@@ -34,6 +37,11 @@ class Settings(BaseSettings):
         default=None,
         description="PostgreSQL 15+ to use, as postgresql://user:password@host:port/database. "
         "Empty: an embedded server is started.",
+    )
+    dagster_storage_url: SecretStr | None = Field(
+        default=None,
+        description="The same for Dagster's own tables (schema dagster), with their own login."
+        " Empty: ROLLUPS_DATABASE_URL.",
     )
     home: Path = Field(
         default=PROJECT_ROOT / ".rollups",
@@ -144,14 +152,21 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "database_url", "pg_bin", "pg_port", "start_date", "chromium", "ui_url", "alert_urls",
+        "database_url",
+        "dagster_storage_url",
+        "pg_bin",
+        "pg_port",
+        "start_date",
+        "chromium",
+        "ui_url",
+        "alert_urls",
         mode="before",
-    )  # fmt: skip
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "dagster_storage_url")
     @classmethod
     def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(
@@ -193,7 +208,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = "ROLLUPS_" + str(first["loc"][0]).upper()
-        secret = name in ("ROLLUPS_DATABASE_URL", "ROLLUPS_ALERT_URLS")
-        given = "" if secret else f"={first['input']!r}"
+        given = "" if name in SECRETS else f"={first['input']!r}"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{name}{given}: {reason}") from None

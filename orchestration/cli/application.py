@@ -8,6 +8,7 @@ import typer
 
 from orchestration import __version__
 from orchestration.cli import (
+    access,
     bot_metrics,
     checking,
     database,
@@ -69,6 +70,7 @@ application.command("quarantine", rich_help_panel=CHECKS)(quarantine.quarantine)
 application.command("reconcile", rich_help_panel=CHECKS)(reconciling.reconcile)
 application.command("doctor", rich_help_panel=CHECKS)(checking.doctor)
 application.add_typer(bot_metrics.group, name="bot-metrics", rich_help_panel=CHECKS)
+application.add_typer(access.group, name="access", rich_help_panel=DATABASE)
 application.add_typer(database.group, name="db", rich_help_panel=DATABASE)
 application.command(
     "dbt",

@@ -26,8 +26,13 @@ def init(as_json: Json = False) -> None:
     output = Output(as_json)
     settings = load_settings()
     url = url_of_existing(settings, output)
-    seconds = deploy(output, settings, url)
-    document = {"database": _database(url), "families": settings.families, "seconds": seconds}
+    seconds, left = deploy(output, settings, url)
+    document = {
+        "database": _database(url),
+        "families": settings.families,
+        "seconds": seconds,
+        "for_administrator": left,
+    }
     output.result(document, lambda: output.line("ready: `rollups refresh` loads the rollups"))
 
 
@@ -76,8 +81,11 @@ def demo_data(
     )
 
 
-def deploy(output: Output, settings: Settings, url: str) -> float:
-    """Bring the database to this version and remember which that is; the seconds it took."""
+def deploy(output: Output, settings: Settings, url: str) -> tuple[float, list[str]]:
+    """Bring the database to this version and remember which that is.
+
+    Returns the seconds it took and the statements that are left to an administrator.
+    """
     from orchestration.warehouse.bootstrap import initialise
     from orchestration.warehouse.source_contract import require_source
 
@@ -87,14 +95,23 @@ def deploy(output: Output, settings: Settings, url: str) -> float:
             require_source(connection, settings, family)
     with output.step("setting up the database") as step, dbt_silenced():
         steps = iter(range(1, 1000))
-        initialise(settings, url, lambda what: step.advance(next(steps), _DEPLOY_STEPS, what))
+        left = initialise(
+            settings, url, lambda what: step.advance(next(steps), _DEPLOY_STEPS, what)
+        )
+    if left:
+        output.note(
+            "this role may not do all of it: an administrator must run these statements"
+            " (docs/access.md), then run `rollups init` again"
+        )
+        for statement in left:
+            output.note(f"  {statement};")
     with connect(url) as connection:
         connection.execute(
             "insert into ops.config (name, value) values (%s, %s)"
             " on conflict (name) do update set value = excluded.value",
             [DEPLOYED_VERSION, version_to_deploy(settings)],
         )
-    return round(time.monotonic() - started, 2)
+    return round(time.monotonic() - started, 2), left
 
 
 def models_are_current(connection: psycopg.Connection, settings: Settings) -> bool:

@@ -15,38 +15,11 @@ from orchestration.dbt_runner import NodeResult, dbt_project
 from orchestration.errors import DatabaseError, InputError, RefreshError
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, describe, one_line, refresh_environment
+from orchestration.warehouse.row_security import make_visible
+from orchestration.warehouse.security import secure
 from orchestration.warehouse.source_contract import require_source
 
 SQL_FOLDER = Path(__file__).parent / "sql"
-READER_ROLE = "rollups_reader"
-
-# What the report functions read, with the rights of whoever asks. Of contacts their ids alone.
-READ_BY_REPORTS = (
-    *(f"staging.{seed}" for seed in ("metric_registry", "timezone_aliases")),
-    *(
-        f"staging.stg_support__{name}"
-        for name in (
-            "tenants", "events", "conversations", "messages", "inboxes", "agents", "teams",
-            "labels", "conversation_labels",
-        )
-    ),
-    "staging.stg_outreach__tenants",
-    "staging.stg_outreach__campaigns",
-    "intermediate.support_bot_events",
-    "intermediate.support_bot_daily",
-    "intermediate.support_bot_messages_daily",
-    "intermediate.outreach_activity_metrics",
-    "intermediate.outreach_rates",
-    *(
-        f"ops.{name}"
-        for name in (
-            "config", "tenant_setting", "tenant_zone", "timezone", "capture_source", "watermark",
-            "pending", "quarantined_row", "refresh", "refresh_log", "refresh_scope",
-        )
-    ),
-)  # fmt: skip
-CONTACTS = "staging.stg_outreach__contacts"
-
 Progress = Callable[[str], None]
 
 _DEPLOY_STEPS = (
@@ -57,8 +30,11 @@ _DEPLOY_STEPS = (
 )
 
 
-def initialise(settings: Settings, url: str, progress: Progress = lambda step: None) -> None:
+def initialise(settings: Settings, url: str, progress: Progress = lambda step: None) -> list[str]:
     """Bring the database to this version of the project; nothing is written if the source is unfit.
+
+    Returns the statements about roles that an administrator must run, because we may not. The
+    rollups work without them, for their owner; after them run it again.
 
     Raises ``SourceContractError``, ``DatabaseError`` (rights) or ``RefreshError`` (dbt).
     """
@@ -71,11 +47,11 @@ def initialise(settings: Settings, url: str, progress: Progress = lambda step: N
         with _deploy_lock(connection):
             _migrate(connection)
             write_config(connection, settings)
-            _deploy_models(settings, url, progress)
+            _deploy_models(connection, settings, url, progress)
             progress("report functions")
             _run_scripts(connection, sorted((SQL_FOLDER / "report").glob("*.sql")))
             progress("roles and rights")
-            _grant_reader(connection)
+            return secure(connection, settings)
 
 
 def deploy(settings: Settings, url: str, models: Sequence[str]) -> list[NodeResult]:
@@ -200,11 +176,15 @@ def _run_scripts(connection: psycopg.Connection, paths: list[Path]) -> None:
         raise DatabaseError(f"rollups init: {one_line(error)}") from error
 
 
-def _deploy_models(settings: Settings, url: str, progress: Progress) -> None:
+def _deploy_models(
+    connection: psycopg.Connection, settings: Settings, url: str, progress: Progress
+) -> None:
     with _deploying(settings, url):
         for label, arguments in _DEPLOY_STEPS:
             progress(label)
             _require_success(label, dbt_project(settings).run(arguments))
+            # Views of a later step read them.
+            make_visible(connection)
 
 
 @contextmanager
@@ -223,37 +203,3 @@ def _require_success(label: str, results: list[NodeResult]) -> None:
     failed = [result for result in results if not result.succeeded]
     if failed:
         raise RefreshError(f"{label}: {failed[0].name}: {failed[0].message}")
-
-
-def _grant_reader(connection: psycopg.Connection) -> None:
-    """A role for people who read: SELECT on ``analytics`` and on what ``report`` reads."""
-    may_create = connection.execute(
-        "select rolcreaterole or rolsuper from pg_roles where rolname = current_user"
-    ).fetchone()
-    exists = connection.execute(
-        "select 1 from pg_roles where rolname = %s", [READER_ROLE]
-    ).fetchone()
-    if not exists:
-        if may_create is None or not may_create[0]:
-            return
-        connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(READER_ROLE)))
-    reader = sql.Identifier(READER_ROLE)
-    for statement in (
-        "grant usage on schema analytics, report, staging, intermediate, ops to {}",
-        "grant select on all tables in schema analytics to {}",
-        "alter default privileges in schema analytics grant select on tables to {}",
-    ):
-        connection.execute(sql.SQL(statement).format(reader))
-    for relation in READ_BY_REPORTS:
-        _grant_select(connection, relation, sql.SQL("select"), reader)
-    _grant_select(connection, CONTACTS, sql.SQL("select (tenant_id, contact_id)"), reader)
-
-
-def _grant_select(
-    connection: psycopg.Connection, relation: str, right: sql.SQL, reader: sql.Identifier
-) -> None:
-    # A family that is switched off has no relations.
-    found = connection.execute("select to_regclass(%s)", [relation]).fetchone()
-    if found is not None and found[0] is not None:
-        name = sql.Identifier(*relation.split("."))
-        connection.execute(sql.SQL("grant {} on {} to {}").format(right, name, reader))

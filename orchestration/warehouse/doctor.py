@@ -18,6 +18,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import is_initialised
 from orchestration.warehouse.connection import one_line
 from orchestration.warehouse.doctor_work import Check, work
+from orchestration.warehouse.security import insecure
 from orchestration.warehouse.source_contract import check_source, source_schema
 from orchestration.warehouse.source_triggers import source_triggers
 
@@ -97,7 +98,18 @@ def examine(
         if deployed and not violations:
             checks += _triggers(connection, settings, family)
             checks += work(connection, family)
+    if deployed:
+        checks.append(_roles(connection, settings))
     return [*checks, _deployment(deployed, models_are_current)]
+
+
+def _roles(connection: psycopg.Connection, settings: Settings) -> Check:
+    wrong = insecure(connection, settings)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        remedy = "run `rollups init`; revoke what it leaves (docs/access.md)"
+        return Check("WARN", "roles", f"{wrong[0]}{more}", remedy)
+    return Check("OK", "roles", "rights and policies are as they should be")
 
 
 def _triggers(connection: psycopg.Connection, settings: Settings, family: str) -> list[Check]:

@@ -80,6 +80,16 @@ def source_schema(settings: Settings, family: str) -> str:
     return {"outreach": settings.outreach_schema, "support": settings.support_schema}[family]
 
 
+def source_tables(connection: psycopg.Connection, schema: str, family: str) -> list[str]:
+    """The source tables of a family that are there."""
+    rows = connection.execute(
+        "select relname from pg_catalog.pg_class where relkind in ('r', 'p', 'v', 'm', 'f')"
+        " and relnamespace = to_regnamespace(quote_ident(%s)) and relname = any (%s) order by 1",
+        [schema, [table.name for table in _contract(family)]],
+    )
+    return [row[0] for row in rows]
+
+
 def _contract(family: str) -> list[_SourceTable]:
     path = DBT_PROJECT_DIR / "models" / "staging" / family / "_sources.yml"
     source = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"][0]

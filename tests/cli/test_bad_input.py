@@ -147,6 +147,9 @@ def reader_url(shared_rollups: Rollups, server_url: str) -> Iterator[str]:
             connection.execute(
                 sql.SQL("grant select on all tables in schema {} to {}").format(name, role)
             )
+        connection.execute(
+            sql.SQL("grant execute on all functions in schema ops to {}").format(role)
+        )
         parts = urlsplit(shared_rollups.url)
         yield parts._replace(
             netloc=f"rollups_test_reader:reading@{parts.hostname}:{parts.port}"

@@ -1,6 +1,9 @@
 {#-
     Views are replaced in place. dbt's own materialization swaps a new view in and drops the old
     one with all that depends on it, an analyst's own views included.
+
+    Public views read with the rights of whoever asks, so that row-level security is theirs too;
+    private ones read the source with the rights of their owner.
 -#}
 {% materialization view, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='view') -%}
@@ -14,7 +17,8 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
     {% call statement('main') -%}
-        create or replace view {{ target_relation }} as (
+        create or replace view {{ target_relation }}
+        {%- if this.schema == 'analytics' %} with (security_invoker = true){% endif %} as (
             {{ sql }}
         )
     {%- endcall %}

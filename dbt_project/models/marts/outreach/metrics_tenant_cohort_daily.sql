@@ -6,7 +6,7 @@ with cohorts as (
 ),
 
 tenants as (
-    select * from {{ ref('stg_outreach__tenants') }}
+    select * from {{ visible(ref('stg_outreach__tenants')) }}
 )
 
 select

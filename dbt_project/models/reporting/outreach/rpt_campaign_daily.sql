@@ -3,11 +3,11 @@ with daily as (
 ),
 
 tenants as (
-    select * from {{ ref('stg_outreach__tenants') }}
+    select * from {{ visible(ref('stg_outreach__tenants')) }}
 ),
 
 campaigns as (
-    select * from {{ ref('stg_outreach__campaigns') }}
+    select * from {{ visible(ref('stg_outreach__campaigns')) }}
 )
 
 select

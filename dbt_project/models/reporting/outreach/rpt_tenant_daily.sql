@@ -3,7 +3,7 @@ with daily as (
 ),
 
 tenants as (
-    select * from {{ ref('stg_outreach__tenants') }}
+    select * from {{ visible(ref('stg_outreach__tenants')) }}
 )
 
 select

@@ -21,11 +21,11 @@ begin
     if p_family = 'support' then
         select true, tenants.account_id, tenants.timezone, tenants.problem
         into is_known, account_id, zone, problem
-        from staging.stg_support__tenants as tenants
+        from visible.stg_support__tenants as tenants
         where tenants.account_id = case when p_tenant_id ~ '^[1-9][0-9]{0,8}$' then p_tenant_id::integer end;
     else
         select true, ops.canonical_timezone(tenants.timezone) into is_known, zone
-        from staging.stg_outreach__tenants as tenants
+        from visible.stg_outreach__tenants as tenants
         where tenants.tenant_id = p_tenant_id;
     end if;
     if is_known is null then
@@ -33,11 +33,11 @@ begin
     end if;
 
     select coalesce(bool_or(setting.read_source = 'raw'), false) into reads_raw
-    from ops.tenant_setting as setting
+    from visible.tenant_setting as setting
     where setting.family = p_family and setting.tenant_id = p_tenant_id;
 
     select dated.timezone into dated_zone
-    from ops.tenant_zone as dated
+    from visible.tenant_zone as dated
     where dated.family = p_family and dated.tenant_id = p_tenant_id;
     if problem is null and ops.canonical_timezone(dated_zone) is distinct from zone then
         problem := 'its rollups are not dated by its time zone yet';
@@ -53,7 +53,7 @@ begin
     -- A backfill does again what has been done: nothing is missing meanwhile.
     select least(complete_through, min(pending.noted_at)), count(*) > 0
     into complete_through, is_pending
-    from ops.pending
+    from visible.pending
     where
         pending.family = p_family
         and pending.tenant_id = p_tenant_id
@@ -220,47 +220,47 @@ begin
     if p_question.dimension = 'account' then
         return query
         select tenants.tenant_id, tenants.tenant_name::text
-        from staging.stg_support__tenants as tenants
+        from visible.stg_support__tenants as tenants
         where tenants.account_id = p_question.account_id and (p_id is null or tenants.tenant_id = p_id);
     elsif p_question.dimension = 'agent' then
         return query
         select agents.user_id::text, agents.agent_name::text
-        from staging.stg_support__agents as agents
+        from visible.stg_support__agents as agents
         where agents.account_id = p_question.account_id and (p_id is null or agents.user_id = number)
         order by agents.user_id;
     elsif p_question.dimension = 'inbox' then
         return query
         select inboxes.inbox_id::text, inboxes.inbox_name::text
-        from staging.stg_support__inboxes as inboxes
+        from visible.stg_support__inboxes as inboxes
         where inboxes.account_id = p_question.account_id and (p_id is null or inboxes.inbox_id = number)
         order by inboxes.inbox_id;
     elsif p_question.dimension = 'team' then
         return query
         select teams.team_id::text, teams.team_name::text
-        from staging.stg_support__teams as teams
+        from visible.stg_support__teams as teams
         where teams.account_id = p_question.account_id and (p_id is null or teams.team_id = number)
         order by teams.team_id;
     elsif p_question.dimension = 'label' then
         return query
         select labels.label_id::text, labels.label_title::text
-        from staging.stg_support__labels as labels
+        from visible.stg_support__labels as labels
         where labels.account_id = p_question.account_id and (p_id is null or labels.label_id = number)
         order by labels.label_id;
     elsif p_question.dimension = 'tenant' then
         return query
         select tenants.tenant_id::text, tenants.tenant_name::text
-        from staging.stg_outreach__tenants as tenants
+        from visible.stg_outreach__tenants as tenants
         where tenants.tenant_id = p_question.tenant_id and (p_id is null or tenants.tenant_id = p_id);
     elsif p_question.dimension = 'campaign' then
         return query
         select campaigns.campaign_id::text, campaigns.campaign_id::text
-        from staging.stg_outreach__campaigns as campaigns
+        from visible.stg_outreach__campaigns as campaigns
         where campaigns.tenant_id = p_question.tenant_id and (p_id is null or campaigns.campaign_id = p_id)
         order by 1;
     else
         return query
         select contacts.contact_id::text, contacts.contact_id::text
-        from staging.stg_outreach__contacts as contacts
+        from visible.stg_outreach__contacts as contacts
         where contacts.tenant_id = p_question.tenant_id and (p_id is null or contacts.contact_id = p_id)
         order by 1;
     end if;

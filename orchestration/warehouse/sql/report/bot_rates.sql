@@ -14,7 +14,7 @@ as $$
 declare
     q report._question := p_question;
     bot_inboxes bigint[] := array(
-        select inboxes.inbox_id from staging.stg_support__inboxes as inboxes
+        select inboxes.inbox_id from visible.stg_support__inboxes as inboxes
         where inboxes.account_id = q.account_id and inboxes.has_active_bot
     );
 begin
@@ -60,25 +60,34 @@ begin
                 union all
                 select * from report._support_messages(q.account_id, 'account', q.right_since, q.until)
             ) as sent
-            inner join report._support_conversations(q.account_id, 'account', q.since, q.until) as created
-                on sent.conversation_id = created.conversation_id
-            where sent.direction = 'outgoing' and created.inbox_id = any (bot_inboxes)
+            where
+                sent.direction = 'outgoing'
+                and sent.conversation_inbox_id = any (bot_inboxes)
+                and sent.conversation_watermark >= q.since at time zone 'UTC'
+                and sent.conversation_watermark < q.until at time zone 'UTC'
         )
         + (
             -- sent on the whole days, in conversations created in the edges
             select count(*)
-            from (
-                select * from report._support_conversations(q.account_id, 'account', q.since, q.left_until)
-                union all
-                select * from report._support_conversations(q.account_id, 'account', q.right_since, q.until)
-            ) as created
-            inner join staging.stg_support__messages as sent
-                on
-                    created.conversation_id = sent.conversation_id
-                    and sent.account_id = q.account_id
+            from visible.support_messages as sent
             where
-                sent.direction = 'outgoing'
-                and created.inbox_id = any (bot_inboxes)
+                sent.account_id = q.account_id
+                and sent.direction = 'outgoing'
+                and sent.conversation_inbox_id = any (bot_inboxes)
+                and sent.conversation_watermark >= q.since at time zone 'UTC'
+                and sent.conversation_watermark < q.left_until at time zone 'UTC'
+                and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
+                and sent.occurred_watermark < q.whole_until at time zone 'UTC'
+        )
+        + (
+            select count(*)
+            from visible.support_messages as sent
+            where
+                sent.account_id = q.account_id
+                and sent.direction = 'outgoing'
+                and sent.conversation_inbox_id = any (bot_inboxes)
+                and sent.conversation_watermark >= q.right_since at time zone 'UTC'
+                and sent.conversation_watermark < q.until at time zone 'UTC'
                 and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
                 and sent.occurred_watermark < q.whole_until at time zone 'UTC'
         )
@@ -100,7 +109,7 @@ as $$
 declare
     q report._question := p_question;
     bot_inboxes bigint[] := array(
-        select inboxes.inbox_id from staging.stg_support__inboxes as inboxes
+        select inboxes.inbox_id from visible.stg_support__inboxes as inboxes
         where inboxes.account_id = q.account_id and inboxes.has_active_bot
     );
     resolution_event text;
@@ -150,6 +159,8 @@ begin
     edges as materialized (
         select
             rows_of_edges.conversation_id,
+            rows_of_edges.conversation_inbox_id,
+            rows_of_edges.conversation_watermark,
             case when rows_of_edges.name = handoff_event then 'handoff' else 'resolution' end as kind
         from rows_of_edges
         where rows_of_edges.name in (resolution_event, handoff_event)
@@ -166,16 +177,12 @@ begin
         from began_in_edges
         where began_in_edges.inbox_id = any (bot_inboxes)
         union
-        select conversations.conversation_id, true
+        select edges.conversation_id, true
         from edges
-        inner join staging.stg_support__conversations as conversations
-            on
-                edges.conversation_id = conversations.conversation_id
-                and conversations.account_id = q.account_id
         where
-            conversations.inbox_id = any (bot_inboxes)
-            and conversations.occurred_watermark >= q.whole_from at time zone 'UTC'
-            and conversations.occurred_watermark < q.whole_until at time zone 'UTC'
+            edges.conversation_inbox_id = any (bot_inboxes)
+            and edges.conversation_watermark >= q.whole_from at time zone 'UTC'
+            and edges.conversation_watermark < q.whole_until at time zone 'UTC'
     ),
 
     events as (

@@ -110,12 +110,8 @@ begin
             rows_of_edges.conversation_id,
             case when rows_of_edges.name = handoff_event then 'handoff' else 'resolution' end as kind,
             report._period(rows_of_edges.occurred_at, q.unit, q.zone) as period,
-            conversations.conversation_id is not null as conversation_exists
+            rows_of_edges.has_conversation as conversation_exists
         from rows_of_edges
-        left join staging.stg_support__conversations as conversations
-            on
-                rows_of_edges.conversation_id = conversations.conversation_id
-                and conversations.account_id = q.account_id
         where
             rows_of_edges.name in (resolution_event, handoff_event)
             and rows_of_edges.entity is not null

@@ -89,11 +89,11 @@ begin
             inboxes.inbox_name,
             details.status
         from conversations
-        left join staging.stg_support__conversations as details
+        left join visible.stg_support__conversations as details
             on
                 conversations.conversation_id = details.conversation_id
                 and details.account_id = q.account_id
-        left join staging.stg_support__inboxes as inboxes
+        left join visible.stg_support__inboxes as inboxes
             on
                 details.inbox_id = inboxes.inbox_id
                 and inboxes.account_id = q.account_id
@@ -133,6 +133,68 @@ end
 $$;
 comment on function report.diagnose_bots is 'Conversations with both a bot resolution and a handoff in [since, until), and what the rates are with and without them';
 
+drop function if exists report._freshness(text);
+create function report._freshness(p_family text)
+returns setof report.tenant_freshness
+language plpgsql stable
+as $$
+-- As ops.tenant_status says it, of the tenants that whoever asks may see.
+begin
+    return query execute format(
+        $q$
+            with capture as (
+                select case when bool_and(watermark.captured_at is not null) then min(watermark.captured_at) end as captured_at
+                from ops.capture_source as source
+                left join ops.watermark
+                    on source.family = watermark.family and source.source_table = watermark.source_table
+                where source.family = $1
+            ),
+
+            work as (
+                select
+                    pending.tenant_id,
+                    count(*) as pieces,
+                    min(pending.noted_at) filter (where pending.reason <> 'command-line backfill') as missing_since
+                from visible.pending
+                where pending.family = $1
+                group by pending.tenant_id
+            ),
+
+            known as (
+                select
+                    tenants.tenant_id,
+                    tenants.timezone,
+                    coalesce(work.pieces, 0) as pieces,
+                    case
+                        when tenants.problem is null and ops.is_tenant_id(tenants.tenant_id) and capture.captured_at is not null
+                            then nullif(least(capture.captured_at, work.missing_since), '-infinity')
+                    end as complete_through,
+                    case
+                        when not ops.is_tenant_id(tenants.tenant_id)
+                            then 'its id has a comma, a bar, ''...'', control characters or outer spaces'
+                        else tenants.problem
+                    end as problem
+                from visible.%I as tenants
+                cross join capture
+                left join work on tenants.tenant_id = work.tenant_id
+            )
+
+            select
+                $1,
+                known.tenant_id,
+                known.timezone,
+                known.complete_through,
+                known.pieces,
+                extract(epoch from now() - known.complete_through)::double precision / 60,
+                known.problem
+            from known
+            order by known.tenant_id
+        $q$,
+        'stg_' || p_family || '__tenants'
+    ) using p_family;
+end
+$$;
+
 create or replace function report.freshness(tenant_id text default null)
 returns setof report.tenant_freshness
 language plpgsql stable
@@ -144,16 +206,9 @@ begin
     foreach family_name in array array['outreach', 'support'] loop
         if report._has_family(family_name) then
             return query
-            select
-                family_name,
-                status.tenant_id,
-                status.timezone,
-                status.complete_through,
-                status.pending,
-                extract(epoch from now() - status.complete_through)::double precision / 60,
-                status.problem
-            from ops.tenant_status(family_name) as status
-            where freshness.tenant_id is null or status.tenant_id = freshness.tenant_id;
+            select found.*
+            from report._freshness(family_name) as found
+            where freshness.tenant_id is null or found.tenant_id = freshness.tenant_id;
             is_known := is_known or found;
         end if;
     end loop;

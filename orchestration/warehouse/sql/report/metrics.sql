@@ -4,7 +4,7 @@ set check_function_bodies = off;
 
 create or replace function report._has_family(p_family text) returns boolean
 language sql stable
-as $$ select to_regclass(format('staging.stg_%s__tenants', p_family)) is not null $$;
+as $$ select to_regclass(format('visible.stg_%s__tenants', p_family)) is not null $$;
 
 create or replace function report._require_family(p_family text) returns void
 language plpgsql stable
@@ -51,7 +51,7 @@ as $$
     select attribute.attname::text, 'count', attribute.attname::text, null
     from pg_catalog.pg_attribute as attribute
     where
-        attribute.attrelid = to_regclass('intermediate.outreach_activity_metrics')
+        attribute.attrelid = to_regclass('visible.outreach_activity_metrics')
         and attribute.attnum > 0
         and not attribute.attisdropped
         and attribute.atttypid in ('integer'::regtype, 'bigint'::regtype)

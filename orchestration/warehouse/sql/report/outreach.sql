@@ -44,7 +44,7 @@ begin
                     and days.date < $6
                 union all
                 select activities.%2$I, report._period(activities.occurred_at, $1, $2), %3$s
-                from intermediate.outreach_activity_metrics as activities
+                from visible.outreach_activity_metrics as activities
                 where
                     activities.tenant_id = $3
                     and ($4::text is null or activities.%2$I = $4)
@@ -54,7 +54,7 @@ begin
                     and activities.occurred_at < $9
                 union all
                 select activities.%2$I, report._period(activities.occurred_at, $1, $2), %3$s
-                from intermediate.outreach_activity_metrics as activities
+                from visible.outreach_activity_metrics as activities
                 where
                     activities.tenant_id = $3
                     and ($4::text is null or activities.%2$I = $4)

@@ -177,13 +177,13 @@ begin
         perform report._require_one_of('dimension', p_dimension, allowed);
     end if;
     if families[1] = 'support' then
-        perform from staging.stg_support__tenants as tenants where tenants.tenant_id = p_tenant_id;
+        perform from visible.stg_support__tenants as tenants where tenants.tenant_id = p_tenant_id;
         if found then
             return 'support';
         end if;
     end if;
     if 'outreach' = any (families) then
-        perform from staging.stg_outreach__tenants as tenants where tenants.tenant_id = p_tenant_id;
+        perform from visible.stg_outreach__tenants as tenants where tenants.tenant_id = p_tenant_id;
         if found then
             return 'outreach';
         end if;

@@ -52,10 +52,12 @@ begin
             registry.report_metric,
             report._mean(sum(measured.value::text::numeric), count(measured.value)) as average
         from created
-        inner join staging.stg_support__events as events
+        inner join visible.support_events as events
             on
                 created.conversation_id = events.conversation_id
                 and events.account_id = q.account_id
+                and events.conversation_watermark >= q.since at time zone 'UTC'
+                and events.conversation_watermark < q.until at time zone 'UTC'
         inner join staging.metric_registry as registry
             on
                 events.name = registry.event_name
@@ -86,7 +88,7 @@ begin
         coalesce(resolution.average, 0),
         coalesce(first_response.average, 0),
         coalesce(reply.average, 0)
-    from staging.stg_support__labels as labels
+    from visible.stg_support__labels as labels
     left join created_counts
         on labels.label_id = created_counts.label_id
     left join resolutions
@@ -135,7 +137,7 @@ begin
         count(*) filter (where created.status = 'snoozed'),
         count(*)
     from report._support_conversations(q.account_id, 'account', q.since, q.until) as created
-    inner join staging.stg_support__inboxes as inboxes
+    inner join visible.stg_support__inboxes as inboxes
         on
             created.inbox_id = inboxes.inbox_id
             and inboxes.account_id = q.account_id
@@ -175,7 +177,7 @@ begin
         on
             responses.name = registry.event_name
             and registry.report_metric = 'avg_first_response_time'
-    inner join staging.stg_support__inboxes as inboxes
+    inner join visible.stg_support__inboxes as inboxes
         on
             responses.entity = inboxes.inbox_id
             and inboxes.account_id = q.account_id
@@ -204,8 +206,8 @@ begin
         labels.label_id::bigint,
         labels.label_title::text,
         count(created.conversation_id)
-    from staging.stg_support__inboxes as inboxes
-    inner join staging.stg_support__labels as labels
+    from visible.stg_support__inboxes as inboxes
+    inner join visible.stg_support__labels as labels
         on inboxes.account_id = labels.account_id
     left join report._support_conversations(q.account_id, 'label', q.since, q.until) as created
         on
@@ -287,7 +289,7 @@ begin
     counted_rows as (
         select events.conversation_id, events.event_id, events.occurred_at, events.value
         from events
-        left join staging.stg_support__conversations as conversations
+        left join visible.stg_support__conversations as conversations
             on
                 events.conversation_id = conversations.conversation_id
                 and conversations.account_id = q.account_id

@@ -15,7 +15,10 @@ returns table (
     entity bigint,
     value double precision,
     value_in_business_hours double precision,
-    occurred_at timestamptz
+    occurred_at timestamptz,
+    has_conversation boolean,
+    conversation_inbox_id bigint,
+    conversation_watermark timestamp
 )
 language sql stable parallel safe
 as $$
@@ -30,14 +33,17 @@ as $$
         end::bigint,
         events.value,
         events.value_in_business_hours,
-        events.occurred_at
-    from staging.stg_support__events as events
+        events.occurred_at,
+        events.has_conversation,
+        events.conversation_inbox_id::bigint,
+        events.conversation_watermark
+    from visible.support_events as events
     where
         p_dimension in ('account', 'agent', 'inbox')
         and events.account_id = p_account_id
         -- those of another account's conversation; the joins below leave them out by themselves
         and events.event_id <> all(array(
-            select quarantined.row_id::bigint from ops.quarantined_row as quarantined
+            select quarantined.row_id::bigint from visible.quarantined_row as quarantined
             where
                 quarantined.family = 'support'
                 and quarantined.source_table = 'reporting_events'
@@ -51,17 +57,17 @@ as $$
         events.event_id,
         events.name::text,
         events.conversation_id::bigint,
-        conversations.team_id::bigint,
+        events.team_id::bigint,
         events.value,
         events.value_in_business_hours,
-        events.occurred_at
-    from staging.stg_support__events as events
-    inner join staging.stg_support__conversations as conversations
-        on
-            events.conversation_id = conversations.conversation_id
-            and events.account_id = conversations.account_id
+        events.occurred_at,
+        events.has_conversation,
+        events.conversation_inbox_id::bigint,
+        events.conversation_watermark
+    from visible.support_events as events
     where
         p_dimension = 'team'
+        and events.has_conversation
         and events.account_id = p_account_id
         and events.occurred_watermark >= p_since at time zone 'UTC'
         and events.occurred_watermark < p_until at time zone 'UTC'
@@ -73,13 +79,16 @@ as $$
         labels.label_id::bigint,
         events.value,
         events.value_in_business_hours,
-        events.occurred_at
-    from staging.stg_support__events as events
-    inner join staging.stg_support__conversation_labels as tagged
+        events.occurred_at,
+        events.has_conversation,
+        events.conversation_inbox_id::bigint,
+        events.conversation_watermark
+    from visible.support_events as events
+    inner join visible.stg_support__conversation_labels as tagged
         on
             events.conversation_id = tagged.conversation_id
             and events.account_id = tagged.account_id
-    inner join staging.stg_support__labels as labels
+    inner join visible.stg_support__labels as labels
         on
             tagged.label_title = labels.label_title
             and tagged.account_id = labels.account_id
@@ -115,7 +124,7 @@ as $$
         conversations.inbox_id::bigint,
         conversations.status,
         conversations.occurred_at
-    from staging.stg_support__conversations as conversations
+    from visible.stg_support__conversations as conversations
     where
         p_dimension in ('account', 'agent', 'inbox', 'team')
         and conversations.account_id = p_account_id
@@ -128,12 +137,12 @@ as $$
         conversations.inbox_id::bigint,
         conversations.status,
         conversations.occurred_at
-    from staging.stg_support__conversations as conversations
-    inner join staging.stg_support__conversation_labels as tagged
+    from visible.stg_support__conversations as conversations
+    inner join visible.stg_support__conversation_labels as tagged
         on
             conversations.conversation_id = tagged.conversation_id
             and conversations.account_id = tagged.account_id
-    inner join staging.stg_support__labels as labels
+    inner join visible.stg_support__labels as labels
         on
             tagged.label_title = labels.label_title
             and tagged.account_id = labels.account_id
@@ -154,7 +163,9 @@ returns table (
     conversation_id bigint,
     entity bigint,
     direction text,
-    occurred_at timestamptz
+    occurred_at timestamptz,
+    conversation_inbox_id bigint,
+    conversation_watermark timestamp
 )
 language sql stable parallel safe
 as $$
@@ -168,14 +179,16 @@ as $$
             when 'inbox' then messages.inbox_id
         end::bigint,
         messages.direction,
-        messages.occurred_at
-    from staging.stg_support__messages as messages
+        messages.occurred_at,
+        messages.conversation_inbox_id::bigint,
+        messages.conversation_watermark
+    from visible.support_messages as messages
     where
         p_dimension in ('account', 'agent', 'inbox')
         and messages.account_id = p_account_id
         -- those of another account's conversation; the joins below leave them out by themselves
         and messages.message_id <> all(array(
-            select quarantined.row_id::bigint from ops.quarantined_row as quarantined
+            select quarantined.row_id::bigint from visible.quarantined_row as quarantined
             where
                 quarantined.family = 'support'
                 and quarantined.source_table = 'messages'
@@ -188,16 +201,15 @@ as $$
     select
         messages.message_id::bigint,
         messages.conversation_id::bigint,
-        conversations.team_id::bigint,
+        messages.team_id::bigint,
         messages.direction,
-        messages.occurred_at
-    from staging.stg_support__messages as messages
-    inner join staging.stg_support__conversations as conversations
-        on
-            messages.conversation_id = conversations.conversation_id
-            and messages.account_id = conversations.account_id
+        messages.occurred_at,
+        messages.conversation_inbox_id::bigint,
+        messages.conversation_watermark
+    from visible.support_messages as messages
     where
         p_dimension = 'team'
+        and messages.has_conversation
         and messages.account_id = p_account_id
         and messages.occurred_watermark >= p_since at time zone 'UTC'
         and messages.occurred_watermark < p_until at time zone 'UTC'
@@ -207,13 +219,15 @@ as $$
         messages.conversation_id::bigint,
         labels.label_id::bigint,
         messages.direction,
-        messages.occurred_at
-    from staging.stg_support__messages as messages
-    inner join staging.stg_support__conversation_labels as tagged
+        messages.occurred_at,
+        messages.conversation_inbox_id::bigint,
+        messages.conversation_watermark
+    from visible.support_messages as messages
+    inner join visible.stg_support__conversation_labels as tagged
         on
             messages.conversation_id = tagged.conversation_id
             and messages.account_id = tagged.account_id
-    inner join staging.stg_support__labels as labels
+    inner join visible.stg_support__labels as labels
         on
             tagged.label_title = labels.label_title
             and tagged.account_id = labels.account_id
