@@ -26,6 +26,7 @@ from scripts.public_schema import (  # noqa: E402
     public_models,
     public_schema,
 )
+from scripts.semantic_layer import semantic_files  # noqa: E402
 
 NOTE = "<!-- Written by `make docs`; edit the model YAML or settings.py instead. -->\n"
 CONTRACT = ROOT / "docs" / "public-schema.json"
@@ -111,23 +112,26 @@ def contract(manifest: dict[str, Any]) -> str:
 
 def main() -> int:
     manifest = json.loads(dbt_project(Settings()).manifest_path.read_text(encoding="utf-8"))
+    docs = ROOT / "docs"
     pages = {
-        "metrics.md": metrics_page(manifest),
-        "settings.md": settings_page(),
-        CONTRACT.name: contract(manifest),
+        docs / "metrics.md": metrics_page(manifest),
+        docs / "settings.md": settings_page(),
+        CONTRACT: contract(manifest),
+        **semantic_files(manifest),
     }
-    stale = []
-    for name, text in pages.items():
-        path = ROOT / "docs" / name
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(name)
-        if "--check" not in sys.argv:
-            path.write_text(text, encoding="utf-8")
-            print(f"docs/{name} written")
-    if stale and "--check" in sys.argv:
-        print(f"not up to date: {', '.join(stale)}; run `make docs`", file=sys.stderr)
-        return 1
+    stale = {
+        path: text
+        for path, text in pages.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+    names = [str(path.relative_to(ROOT)) for path in stale]
+    if "--check" in sys.argv:
+        if names:
+            print(f"not up to date: {', '.join(names)}; run `make docs`", file=sys.stderr)
+        return 1 if names else 0
+    for path, text in stale.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} written")
     return 0
 
 

@@ -27,17 +27,17 @@ with parts as (
         dimension_type,
         dimension_id,
         date,
-        null,
-        null,
-        null,
+        null as conversations_count,
+        null as incoming_messages_count,
+        null as outgoing_messages_count,
         metric,
         count,
         value_sum,
         value_count,
         business_hours_sum,
         business_hours_count,
-        null,
-        null
+        null as bot_resolutions_count,
+        null as bot_handoffs_count
     from {{ ref('reporting_events_rollups') }}
 
     union all
@@ -48,23 +48,23 @@ with parts as (
         dimension_type,
         dimension_id,
         date,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
+        null as conversations_count,
+        null as incoming_messages_count,
+        null as outgoing_messages_count,
+        null as metric,
+        null as count,
+        null as value_sum,
+        null as value_count,
+        null as business_hours_sum,
+        null as business_hours_count,
         case
             when kind = 'resolution' and previous_handoff_date < date and next_handoff_date > date
                 then event_count
-        end,
+        end as bot_resolutions_count,
         case
             when kind = 'handoff' and conversation_exists and previous_handoff_date < date
                 then event_count
-        end
+        end as bot_handoffs_count
     from {{ ref('support_bot_daily') }}
 ),
 
@@ -95,6 +95,18 @@ sums as (
         coalesce(sum(bot_handoffs_count), 0)::bigint as bot_handoffs_count
     from parts
     group by tenant_id, dimension_type, dimension_id, date
+),
+
+averages as (
+    select
+        *,
+        {%- for duration in support_durations() %}
+        round({{ duration }}_sum / nullif({{ duration }}_count, 0), 10) as avg_{{ duration }},
+        round(
+            {{ duration }}_business_hours_sum / nullif({{ duration }}_business_hours_count, 0), 10
+        ) as avg_{{ duration }}_business_hours{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from sums
 )
 
 select
@@ -103,12 +115,6 @@ select
     dimension_id,
     date,
     {%- for number in support_daily_numbers() %}
-    {%- if number.startswith('avg_') %}
-    {%- set duration = number.removeprefix('avg_') %}
-    round({{ duration }}_sum / nullif({{ duration }}_count, 0), 10) as {{ number }}
-    {%- else %}
-    {{ number }}
-    {%- endif %}
-    {%- if not loop.last %},{% endif %}
+    {{ number }}{% if not loop.last %},{% endif %}
     {%- endfor %}
-from sums
+from averages
