@@ -76,10 +76,13 @@ def _yaml(subject: Subject, node: Mapping[str, Any]) -> str:
         for what, expression in zip(("numerator", "denominator"), of, strict=True)
         if expression not in columns
     }
+    reference = [f"'{node['name']}'"]
+    if node.get("version") is not None:
+        reference.append(f"v={node['version']}")
     semantic_model = {
         "name": subject.name,
         "description": " ".join(node["description"].split()),
-        "model": f"ref('{node['name']}')",
+        "model": f"ref({', '.join(reference)})",
         "primary_entity": subject.name,
         "defaults": {"agg_time_dimension": "date"},
         "entities": list(_entities(subject, columns)),
