@@ -18,10 +18,10 @@ outcomes as (
         coalesce(
             sum(event_count) filter (
                 where
-                    kind = 'resolution'
-                    and previous_resolution_date = '-infinity'
-                    and previous_handoff_date = '-infinity'
-                    and next_handoff_date = 'infinity'
+                kind = 'resolution'
+                and previous_resolution_date = '-infinity'
+                and previous_handoff_date = '-infinity'
+                and next_handoff_date = 'infinity'
             ),
             0
         )::bigint as bot_resolved_count,

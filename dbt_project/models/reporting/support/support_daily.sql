@@ -100,12 +100,12 @@ sums as (
 averages as (
     select
         *,
-        {%- for duration in support_durations() %}
-        round({{ duration }}_sum / nullif({{ duration }}_count, 0), 10) as avg_{{ duration }},
-        round(
-            {{ duration }}_business_hours_sum / nullif({{ duration }}_business_hours_count, 0), 10
-        ) as avg_{{ duration }}_business_hours{% if not loop.last %},{% endif %}
-        {%- endfor %}
+        {{ mean('first_response_time') }} as avg_first_response_time,
+        {{ mean('first_response_time_business_hours') }} as avg_first_response_time_business_hours,
+        {{ mean('resolution_time') }} as avg_resolution_time,
+        {{ mean('resolution_time_business_hours') }} as avg_resolution_time_business_hours,
+        {{ mean('reply_time') }} as avg_reply_time,
+        {{ mean('reply_time_business_hours') }} as avg_reply_time_business_hours
     from sums
 )
 
