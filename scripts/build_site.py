@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from orchestration.dbt_runner import dbt_project  # noqa: E402  (after the path is set)
 from orchestration.settings import Settings  # noqa: E402
 
-DOCS, SITE = ROOT / "docs", ROOT / "site"
+DOCS = ROOT / "docs"
 DBT_PAGE = "models.html"
 
 PAGE = """<!doctype html>
@@ -70,14 +70,14 @@ def pages() -> dict[str, Path]:
     return {"index.html": ROOT / "README.md", **docs}
 
 
-def write_pages() -> None:
+def write_pages(site: Path) -> None:
     """The pages, each with links to all of them, and the files they show."""
     sources = pages()
     markdown = MarkdownIt("commonmark").enable("table")
     parsed = {name: markdown.parse(path.read_text("utf-8")) for name, path in sources.items()}
     titles = {name: _title(tokens) for name, tokens in parsed.items()}
     for name, tokens in parsed.items():
-        _point_to_html(tokens, sources[name].parent, sources)
+        _point_to_html(tokens, sources[name].parent, sources, site)
         _name_headings(tokens)
         links = "".join(
             f'<a href="{to}"{" aria-current" if to == name else ""}>{escape(title)}</a>'
@@ -85,10 +85,10 @@ def write_pages() -> None:
         )
         body = markdown.renderer.render(tokens, markdown.options, {})
         page = PAGE.format(title=escape(titles[name]), style=STYLE, links=links, body=body)
-        (SITE / name).write_text(page, encoding="utf-8")
+        (site / name).write_text(page, encoding="utf-8")
     for path in DOCS.rglob("*"):
         if path.is_file() and path.suffix != ".md":
-            target = SITE / path.relative_to(DOCS)
+            target = site / path.relative_to(DOCS)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
 
@@ -105,11 +105,11 @@ def _name_headings(tokens: list[Token]) -> None:
             heading.attrSet("id", words.replace(" ", "-"))
 
 
-def _point_to_html(tokens: list[Token], folder: Path, sources: dict[str, Path]) -> None:
+def _point_to_html(tokens: list[Token], folder: Path, sources: dict[str, Path], site: Path) -> None:
     """Links to pages go to their HTML, to files of docs/ to the copies; others name the file."""
     html = {path.resolve(): name for name, path in sources.items()}
     for token in tokens:
-        _point_to_html(token.children or [], folder, sources)
+        _point_to_html(token.children or [], folder, sources, site)
         attribute = {"link_open": "href", "image": "src"}.get(token.type)
         target = str(token.attrGet(attribute)) if attribute else ""
         if not attribute or re.match(r"[a-z]+:|#", target):
@@ -121,11 +121,11 @@ def _point_to_html(tokens: list[Token], folder: Path, sources: dict[str, Path]) 
         elif file.is_relative_to(DOCS):
             new = file.relative_to(DOCS).as_posix()
         else:
-            new = os.path.relpath(file, SITE)
+            new = os.path.relpath(file, site)
         token.attrSet(attribute, f"{new}#{fragment}" if fragment else new)
 
 
-def write_dbt_page() -> None:
+def write_dbt_page(site: Path) -> None:
     """dbt's docs (models, columns, lineage, metrics, exposures) as one file.
 
     As ``dbt docs generate --static``, but with the types that the YAML says instead of a catalogue
@@ -138,7 +138,7 @@ def write_dbt_page() -> None:
     page = Path(DOCS_INDEX_FILE_PATH).read_text(encoding="utf-8")
     for place, text in (("MANIFEST", manifest), ("CATALOG", json.dumps(catalog))):
         page = page.replace(f'"{place}.JSON INLINE DATA"', text)
-    (SITE / DBT_PAGE).write_text(page, encoding="utf-8")
+    (site / DBT_PAGE).write_text(page, encoding="utf-8")
 
 
 def _catalogued(node: dict[str, Any]) -> dict[str, Any]:
@@ -155,12 +155,18 @@ def _catalogued(node: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": of, "columns": columns, "stats": {}, "unique_id": node["unique_id"]}
 
 
+def build(site: Path) -> None:
+    """Write all of it into an empty folder."""
+    write_pages(site)
+    write_dbt_page(site)
+
+
 def main() -> None:
-    shutil.rmtree(SITE, ignore_errors=True)
-    SITE.mkdir()
-    write_pages()
-    write_dbt_page()
-    print(f"open {SITE / 'index.html'}")
+    site = ROOT / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    site.mkdir()
+    build(site)
+    print(f"open {site / 'index.html'}")
 
 
 if __name__ == "__main__":
