@@ -24,6 +24,8 @@ from orchestration.settings import DBT_PROJECT_DIR, Settings
 _PARSED_FOLDERS = ("models", "macros", "seeds", "tests", "snapshots", "analyses")
 _RESULT_EVENTS = ("LogModelResult", "LogTestResult", "LogSeedResult")
 _PARSED_FILES = ("dbt_project.yml", "selectors.yml", "profiles.yml")
+# manifest.json comes last: where it is, the others are.
+_KEPT_FILES = ("partial_parse.msgpack", "semantic_manifest.json", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class DbtProject:
         if not path.exists():
             self._parse()
         return path
+
+    @property
+    def semantic_manifest_path(self) -> Path:
+        """The semantic layer's own manifest, for MetricFlow."""
+        return self.manifest_path.with_name("semantic_manifest.json")
 
     def run(
         self, arguments: Sequence[str], *, on_node: NodeListener | None = None
@@ -140,7 +147,7 @@ class DbtProject:
                 if not outcome.success:
                     raise RefreshError(f"dbt parse: {outcome.exception}")
                 self._folder.mkdir(exist_ok=True)
-                for name in ("partial_parse.msgpack", "manifest.json"):
+                for name in _KEPT_FILES:
                     os.replace(Path(target) / name, self._folder / name)
 
     def _content_hash(self) -> str:

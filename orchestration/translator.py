@@ -55,7 +55,7 @@ def visible_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class RollupsTranslator(DagsterDbtTranslator):
-    """Asset keys are bare model names, sources ``source/table``; groups follow the folders."""
+    """Asset keys are names of relations, sources ``source/table``; groups follow the folders."""
 
     def __init__(self) -> None:
         # A view is as fresh as what it reads: Dagster calls such an asset virtual.
@@ -67,7 +67,8 @@ class RollupsTranslator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
             return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
-        return dg.AssetKey(dbt_resource_props["name"])
+        # Versions of a model have one name, but each a relation of its own.
+        return dg.AssetKey(dbt_resource_props.get("alias", dbt_resource_props["name"]))
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         folder = dbt_resource_props["fqn"][1]

@@ -32,7 +32,7 @@ from environment import (
 )
 
 CACHES = [".pytest_cache", ".ruff_cache", ".hypothesis", ".artifacts", "build", "dist", "logs"]
-CACHES += ["dbt_project/target", "dbt_project/logs"]
+CACHES += ["dbt_project/target", "dbt_project/logs", "site"]
 
 
 def run_tool(*command: str) -> None:
@@ -126,9 +126,12 @@ def bench(args: "list[str]") -> None:
 
 
 def docs(args: "list[str]") -> None:
-    """Write the generated pages of docs/."""
+    """Write the generated pages of docs/, and all docs as HTML to open from disk (site/)."""
     ensure_environment(dev=True)
-    run_tool(str(PYTHON), str(ROOT / "scripts" / "build_docs.py"), *args)
+    pages = [str(PYTHON), str(ROOT / "scripts" / "build_docs.py"), *args]
+    if subprocess.call(pages, cwd=str(ROOT), env=_environ()):
+        raise BootstrapError("docs: nothing was written")
+    run_tool(str(PYTHON), str(ROOT / "scripts" / "build_site.py"))
 
 
 def lock(args: "list[str]") -> None:

@@ -97,7 +97,11 @@ def _contract(family: str) -> list[_SourceTable]:
         _SourceTable(
             name=table["name"],
             optional=bool(table.get("meta", {}).get("optional")),
-            columns={column["name"]: column["data_type"] for column in table["columns"]},
+            columns={
+                column["name"]: column["data_type"]
+                for column in table["columns"]
+                if not column.get("meta", {}).get("optional")
+            },
         )
         for table in source["tables"]
     ]

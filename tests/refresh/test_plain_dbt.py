@@ -10,7 +10,9 @@ from pathlib import Path
 
 from orchestration.dbt_runner import project_environment
 from orchestration.settings import DBT_PROJECT_DIR
+from orchestration.warehouse.bootstrap import deploy
 from orchestration.warehouse.connection import libpq_environment
+from orchestration.warehouse.source_contract import check_source
 from tests.outreach.warehouse import OutreachWarehouse
 
 NOON = datetime(2026, 3, 3, 12, 0)
@@ -45,3 +47,17 @@ def test_dbt_alone_refreshes_what_is_pending(outreach: OutreachWarehouse, tmp_pa
     assert outreach.pending() == []
     assert outreach.differences() == []
     assert outreach.metric("acme", NOON.date(), "sends") == 1
+
+
+def test_a_source_may_have_no_names_of_leads(outreach: OutreachWarehouse) -> None:
+    outreach.add_tenant("acme")
+    outreach.add_contact("acme", "ann")
+    outreach.add_message("acme", "ann", "m1", NOON)
+    outreach.refresh()
+    lead = "select lead_id, lead_name from analytics.rpt_campaign_daily"
+    assert outreach.rows(lead) == [("lead_acme", "Lead")]
+
+    outreach.connection.execute("alter table leads drop column name cascade")
+    assert check_source(outreach.connection, outreach.settings, "outreach") == []
+    deploy(outreach.settings, outreach.url, ["stg_outreach__contact_leads+"])
+    assert outreach.rows(lead) == [("lead_acme", None)]

@@ -8,6 +8,10 @@ tenants as (
 
 campaigns as (
     select * from {{ visible(ref('stg_outreach__campaigns')) }}
+),
+
+leads as (
+    select * from {{ visible(ref('stg_outreach__contact_leads')) }}
 )
 
 select
@@ -25,7 +29,9 @@ select
     {%- for name, parts in outreach_cohort_rates().items() %}
     {{ rate(*parts) }} as {{ name }},
     {%- endfor %}
-    cohorts.is_mature
+    cohorts.is_mature,
+    leads.lead_id,
+    leads.lead_name
 from cohorts
 left join tenants
     on cohorts.tenant_id = tenants.tenant_id
@@ -33,3 +39,7 @@ left join campaigns
     on
         cohorts.tenant_id = campaigns.tenant_id
         and cohorts.campaign_id = campaigns.campaign_id
+left join leads
+    on
+        campaigns.tenant_id = leads.tenant_id
+        and campaigns.contact_id = leads.contact_id

@@ -8,6 +8,10 @@ tenants as (
 
 campaigns as (
     select * from {{ visible(ref('stg_outreach__campaigns')) }}
+),
+
+leads as (
+    select * from {{ visible(ref('stg_outreach__contact_leads')) }}
 )
 
 select
@@ -32,8 +36,10 @@ select
     daily.opens - daily.machine_opens as human_opens,
     daily.clicks - daily.suspected_bot_clicks as human_clicks,
     {%- for name, parts in outreach_rates().items() %}
-    {{ rate(*parts) }} as {{ name }}{% if not loop.last %},{% endif %}
+    {{ rate(*parts) }} as {{ name }},
     {%- endfor %}
+    leads.lead_id,
+    leads.lead_name
 from daily
 left join tenants
     on daily.tenant_id = tenants.tenant_id
@@ -41,3 +47,7 @@ left join campaigns
     on
         daily.tenant_id = campaigns.tenant_id
         and daily.campaign_id = campaigns.campaign_id
+left join leads
+    on
+        campaigns.tenant_id = leads.tenant_id
+        and campaigns.contact_id = leads.contact_id

@@ -4,6 +4,10 @@ with hourly as (
 
 tenants as (
     select * from {{ visible(ref('stg_outreach__tenants')) }}
+),
+
+leads as (
+    select * from {{ visible(ref('stg_outreach__contact_leads')) }}
 )
 
 select
@@ -21,8 +25,14 @@ select
     hourly.opens - hourly.machine_opens as human_opens,
     hourly.clicks - hourly.suspected_bot_clicks as human_clicks,
     {%- for name, parts in outreach_rates().items() %}
-    {{ rate(*parts) }} as {{ name }}{% if not loop.last %},{% endif %}
+    {{ rate(*parts) }} as {{ name }},
     {%- endfor %}
+    leads.lead_id,
+    leads.lead_name
 from hourly
 left join tenants
     on hourly.tenant_id = tenants.tenant_id
+left join leads
+    on
+        hourly.tenant_id = leads.tenant_id
+        and hourly.contact_id = leads.contact_id
