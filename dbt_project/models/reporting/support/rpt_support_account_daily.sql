@@ -1,10 +1,10 @@
 with daily as (
-    select * from {{ ref('support_daily') }}
+    select * from {{ visible(ref('support_daily')) }}
     where dimension_type = 'account'
 ),
 
 tenants as (
-    select * from {{ ref('stg_support__tenants') }}
+    select * from {{ visible(ref('stg_support__tenants')) }}
 )
 
 select

@@ -1,14 +1,14 @@
 with daily as (
-    select * from {{ ref('support_daily') }}
+    select * from {{ visible(ref('support_daily')) }}
     where dimension_type = 'agent'
 ),
 
 tenants as (
-    select * from {{ ref('stg_support__tenants') }}
+    select * from {{ visible(ref('stg_support__tenants')) }}
 ),
 
 agents as (
-    select * from {{ ref('stg_support__agents') }}
+    select * from {{ visible(ref('stg_support__agents')) }}
 )
 
 select

@@ -37,11 +37,11 @@ outcomes as (
 ),
 
 tenants as (
-    select * from {{ ref('stg_support__tenants') }}
+    select * from {{ visible(ref('stg_support__tenants')) }}
 ),
 
 inboxes as (
-    select * from {{ ref('stg_support__inboxes') }}
+    select * from {{ visible(ref('stg_support__inboxes')) }}
 )
 
 select

@@ -1,14 +1,14 @@
 with daily as (
-    select * from {{ ref('support_daily') }}
+    select * from {{ visible(ref('support_daily')) }}
     where dimension_type = 'inbox'
 ),
 
 tenants as (
-    select * from {{ ref('stg_support__tenants') }}
+    select * from {{ visible(ref('stg_support__tenants')) }}
 ),
 
 inboxes as (
-    select * from {{ ref('stg_support__inboxes') }}
+    select * from {{ visible(ref('stg_support__inboxes')) }}
 )
 
 select

@@ -1,14 +1,14 @@
 with daily as (
-    select * from {{ ref('support_daily') }}
+    select * from {{ visible(ref('support_daily')) }}
     where dimension_type = 'team'
 ),
 
 tenants as (
-    select * from {{ ref('stg_support__tenants') }}
+    select * from {{ visible(ref('stg_support__tenants')) }}
 ),
 
 teams as (
-    select * from {{ ref('stg_support__teams') }}
+    select * from {{ visible(ref('stg_support__teams')) }}
 )
 
 select
