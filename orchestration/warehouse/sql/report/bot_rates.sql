@@ -1,6 +1,16 @@
 -- Rates of bots: of the conversations that began in a window, how many they resolved or handed off.
 set check_function_bodies = off;
 
+create or replace function report._bot_inboxes(p_account_id integer) returns bigint[]
+language sql stable
+as $$
+    select array(
+        select inboxes.inbox_id from visible.stg_support__inboxes as inboxes
+        where inboxes.account_id = p_account_id and inboxes.has_active_bot
+    )
+$$;
+comment on function report._bot_inboxes is 'Inboxes of an account that have a bot now';
+
 drop function if exists report._bot_conversations(report._question);
 create function report._bot_conversations(
     p_question report._question, out conversation_count bigint, out message_count bigint
@@ -13,10 +23,7 @@ as $$
 -- within the window.
 declare
     q report._question := p_question;
-    bot_inboxes bigint[] := array(
-        select inboxes.inbox_id from visible.stg_support__inboxes as inboxes
-        where inboxes.account_id = q.account_id and inboxes.has_active_bot
-    );
+    bot_inboxes bigint[] := report._bot_inboxes(q.account_id);
 begin
     select
         coalesce((
@@ -108,18 +115,12 @@ as $$
 -- conversations that began or did something in the edges are judged one by one.
 declare
     q report._question := p_question;
-    bot_inboxes bigint[] := array(
-        select inboxes.inbox_id from visible.stg_support__inboxes as inboxes
-        where inboxes.account_id = q.account_id and inboxes.has_active_bot
-    );
+    bot_inboxes bigint[] := report._bot_inboxes(q.account_id);
     resolution_event text;
     handoff_event text;
 begin
-    select
-        max(events.event_name) filter (where events.kind = 'resolution'),
-        max(events.event_name) filter (where events.kind = 'handoff')
-    into resolution_event, handoff_event
-    from report._bot_events() as events;
+    select names.resolution, names.handoff into resolution_event, handoff_event
+    from report._bot_event_names() as names;
 
     with of_days as (
         select

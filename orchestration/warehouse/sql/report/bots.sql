@@ -22,6 +22,16 @@ as $$
     where registry.raw_count_strategy in ('exclude_bot_handoffs', 'distinct_conversations')
 $$;
 
+create or replace function report._bot_event_names(out resolution text, out handoff text)
+language sql stable
+as $$
+    select
+        max(events.event_name) filter (where events.kind = 'resolution'),
+        max(events.event_name) filter (where events.kind = 'handoff')
+    from report._bot_events() as events
+$$;
+comment on function report._bot_event_names is 'What the events of a bot are called that resolve a conversation, and that hand it over';
+
 drop function if exists report._bot_counts(report._question);
 create function report._bot_counts(p_question report._question)
 returns table (
@@ -41,11 +51,8 @@ declare
     resolution_event text;
     handoff_event text;
 begin
-    select
-        max(events.event_name) filter (where events.kind = 'resolution'),
-        max(events.event_name) filter (where events.kind = 'handoff')
-    into resolution_event, handoff_event
-    from report._bot_events() as events;
+    select names.resolution, names.handoff into resolution_event, handoff_event
+    from report._bot_event_names() as names;
 
     return query
     with days as (
