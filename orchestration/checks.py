@@ -1,56 +1,148 @@
-"""Asset checks that are about tenants rather than rows."""
+"""Asset checks that are about tenants rather than rows: freshness, sums, rates, quarantine."""
 
 # Dagster reads annotations as objects: no `from __future__ import annotations` here.
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
 from orchestration.resources import Warehouse
-from orchestration.warehouse.tenants import known_tenants
+from orchestration.warehouse.health import Trouble, find_trouble
 
 # The mart whose page shows the checks of a family.
 MART = {"outreach": "metrics_tenant_daily", "support": "reporting_events_rollups"}
-TENANTS_CHECK = "every_tenant_has_rollups"
 SHOWN = 50
 
 
-def tenants_check(family: str) -> dg.AssetChecksDefinition:
-    """Warn of tenants that have no rollups. Every refresh evaluates it; so may a person."""
+@dataclass(frozen=True)
+class HealthCheck:
+    """A check by its name in ``ops.trouble``. The thorough ones read whole tables, once a day."""
 
-    @dg.asset_check(
-        asset=dg.AssetKey(MART[family]),
-        name=TENANTS_CHECK,
-        description=f"Lists {family} tenants without rollups, such as those whose time zone is"
-        " missing or unknown. Everybody else is refreshed.",
+    name: str
+    description: str
+    family: str | None = None
+    is_thorough: bool = False
+
+
+HEALTH_CHECKS = (
+    HealthCheck(
+        "every_tenant_has_rollups",
+        "Lists tenants without rollups, such as those whose time zone is missing or unknown."
+        " Everybody else is refreshed.",
+    ),
+    HealthCheck(
+        "tenants_are_fresh",
+        "Lists tenants whose rollups are not complete up to two refreshes ago (a day: error).",
+    ),
+    HealthCheck(
+        "refreshes_take_their_usual_time",
+        "The last refresh, or one that runs, took at most three times what 95 % of them take.",
+    ),
+    HealthCheck(
+        "complaints_are_few",
+        "Spam complaints are below 0.1 % (error: 0.3 %) of delivered messages, over 30 days.",
+        family="outreach",
+    ),
+    HealthCheck(
+        "open_rate_is_possible",
+        "No more messages are opened than delivered, over 30 days: reports would be missing.",
+        family="outreach",
+    ),
+    HealthCheck(
+        "sends_have_outcomes",
+        "Of trackable messages sent one to three days ago, less than a fifth (error: four fifths)"
+        " is neither delivered nor bounced nor dropped: else reports do not come in.",
+        family="outreach",
+    ),
+    HealthCheck(
+        "durations_are_possible",
+        "No metric of an account has a negative sum on a day of the last 30.",
+        family="support",
+    ),
+    HealthCheck(
+        "quarantine_is_small",
+        "Less than 1 % (error: 10 %) of the rows of the last 7 days are in quarantine.",
+        is_thorough=True,
+    ),
+    HealthCheck(
+        "sums_agree",
+        "The rollups of all grains add up to the same, on every day.",
+        is_thorough=True,
+    ),
+)
+
+
+def health_checks(family: str) -> dg.AssetChecksDefinition:
+    """The checks of a family. Refreshes and the reconciliation evaluate them; so may a person."""
+    checks = [check for check in HEALTH_CHECKS if check.family in (None, family)]
+
+    @dg.multi_asset_check(
+        name=f"{family}_health",
+        specs=[
+            dg.AssetCheckSpec(
+                check.name, asset=dg.AssetKey(MART[family]), description=check.description
+            )
+            for check in checks
+        ],
+        can_subset=True,
     )
-    def every_tenant_has_rollups(warehouse: Warehouse) -> dg.AssetCheckResult:
-        evaluation = evaluate_tenants(warehouse, family)
-        return dg.AssetCheckResult(
-            passed=evaluation.passed, severity=evaluation.severity, metadata=evaluation.metadata
-        )
+    def health(
+        context: dg.AssetCheckExecutionContext, warehouse: Warehouse
+    ) -> Iterator[dg.AssetCheckResult]:
+        wanted = {key.name for key in context.selected_asset_check_keys}
+        for is_thorough in (False, True):
+            if any(check.name in wanted and check.is_thorough == is_thorough for check in checks):
+                for evaluation in evaluate_health(warehouse, family, is_thorough=is_thorough):
+                    if evaluation.check_name in wanted:
+                        yield dg.AssetCheckResult(
+                            asset_key=evaluation.asset_key,
+                            check_name=evaluation.check_name,
+                            passed=evaluation.passed,
+                            severity=evaluation.severity,
+                            description=evaluation.description,
+                            metadata=evaluation.metadata,
+                        )
 
-    return every_tenant_has_rollups
+    return health
 
 
-def evaluate_tenants(warehouse: Warehouse, family: str) -> dg.AssetCheckEvaluation:
-    """Whether every tenant of a family has rollups, and why not."""
+def evaluate_health(
+    warehouse: Warehouse, family: str, *, is_thorough: bool
+) -> list[dg.AssetCheckEvaluation]:
+    """How the checks of a family that are thorough, or quick, turn out now."""
     with warehouse.connection() as connection:
-        tenants = known_tenants(connection, family)
-    without = [tenant for tenant in tenants if tenant.problem is not None]
+        found = find_trouble(connection, family, is_thorough=is_thorough)
+    by_check: Mapping[str, list[Trouble]] = defaultdict(list)
+    for trouble in found:
+        by_check[trouble.check_name].append(trouble)
+    return [
+        _evaluation(family, check, by_check[check.name])
+        for check in HEALTH_CHECKS
+        if check.family in (None, family) and check.is_thorough == is_thorough
+    ]
+
+
+def _evaluation(
+    family: str, check: HealthCheck, found: Sequence[Trouble]
+) -> dg.AssetCheckEvaluation:
+    errors = [trouble for trouble in found if trouble.severity == "error"]
+    ordered = [*errors, *(trouble for trouble in found if trouble.severity != "error")]
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(MART[family]),
-        check_name=TENANTS_CHECK,
-        passed=not without,
-        severity=dg.AssetCheckSeverity.WARN,
+        check_name=check.name,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+        # What an alert says of it.
+        description="; ".join(str(trouble) for trouble in ordered[:3]) or None,
         metadata={
-            "tenants": len(tenants),
-            "without_rollups": len(without),
-            "reasons": dg.MetadataValue.md(
+            "findings": len(found),
+            "tenants": dg.MetadataValue.md(
                 markdown_table(
-                    ("tenant", "why"),
-                    [(tenant.tenant_id, tenant.problem) for tenant in without[:SHOWN]],
-                    len(without),
+                    ("tenant", "severity", "why"),
+                    [(each.tenant_id, each.severity, each.detail) for each in ordered[:SHOWN]],
+                    len(found),
                 )
             ),
         },

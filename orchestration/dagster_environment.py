@@ -49,11 +49,26 @@ def dagster_command(settings: Settings) -> list[str]:
 
     In the project's folder Dagster warns of ``dagster.yaml``, which is used through its copy.
     """
+    return _python("dagster", "dev", *_address(settings), "--log-level", "warning")
+
+
+def read_only_command(settings: Settings) -> list[str]:
+    """A webserver on 127.0.0.1 that shows everything and starts or changes nothing."""
+    return _python(
+        "dagster_webserver", "--read-only", *_address(settings),
+        "--dagster-log-level", "warning", "--uvicorn-log-level", "warning",
+    )  # fmt: skip
+
+
+def _address(settings: Settings) -> tuple[str, ...]:
     workspace = PROJECT_ROOT / "workspace.yaml"
-    return [
-        sys.executable, "-W", "ignore", "-m", "dagster", "dev", "--workspace", str(workspace),
-        "--host", "127.0.0.1", "--port", str(settings.web_port), "--log-level", "warning",
-    ]  # fmt: skip
+    return (
+        "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(settings.web_port),
+    )  # fmt: skip
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-m", module, *arguments]
 
 
 def storage_url(url: str, limits: Mapping[str, int] | None = None) -> str:

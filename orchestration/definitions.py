@@ -10,7 +10,7 @@ import dagster as dg
 import psycopg
 
 from orchestration.assets import RULES, rollup_assets, selections, view_assets
-from orchestration.checks import tenants_check
+from orchestration.checks import health_checks
 from orchestration.dbt_runner import dbt_project
 from orchestration.errors import RollupsError
 from orchestration.jobs import backfill_job, refresh_job
@@ -71,7 +71,7 @@ def build_definitions() -> dg.Definitions:
         jobs += [job, backfill_job(family_rollups), reconcile]
         schedules += [hourly_refresh(family, job), daily_reconciliation(family, reconcile)]
         sensors.append(tenant_sensor(family))
-        checks.append(tenants_check(family))
+        checks.append(health_checks(family))
     return dg.Definitions(
         assets=[*source_specs(manifest, translator), *views, *rollups],
         asset_checks=checks,

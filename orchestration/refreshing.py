@@ -20,7 +20,7 @@ from orchestration.backfills import (
     partitions_between,
     waiting_siblings,
 )
-from orchestration.checks import evaluate_tenants
+from orchestration.checks import evaluate_health
 from orchestration.errors import InputError, RefreshError, RollupsError
 from orchestration.marking import Context, log_check, log_checks, mark_partitions
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
@@ -168,7 +168,8 @@ def _refresh(
     except RefreshError as error:
         log_checks(context, error.results, rollups.checks)
         raise
-    log_check(context, evaluate_tenants(warehouse, rollups.family))
+    for evaluation in evaluate_health(warehouse, rollups.family, is_thorough=False):
+        log_check(context, evaluation)
     context.log.info(
         f"{rollups.family}: {len(outcome.partitions)} partitions in {outcome.seconds:.1f} s"
         if outcome.had_work

@@ -176,13 +176,18 @@ class DagsterServer:
 
 
 @contextmanager
-def dagster_server(settings: Settings, url: str, log_path: Path) -> Iterator[DagsterServer]:
+def dagster_server(
+    settings: Settings,
+    url: str,
+    log_path: Path,
+    command: Callable[[Settings], list[str]] = dagster_command,
+) -> Iterator[DagsterServer]:
     """`dagster dev` with its webserver and daemon; its whole process group ends with the block."""
     port = _free_port()
-    command = dagster_command(settings.model_copy(update={"web_port": port}))
     with log_path.open("a") as log:
         process = subprocess.Popen(
-            command, cwd=log_path.parent, env=os.environ | dagster_environment(settings, url),
+            command(settings.model_copy(update={"web_port": port})),
+            cwd=log_path.parent, env=os.environ | dagster_environment(settings, url),
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     server = DagsterServer(f"http://127.0.0.1:{port}", process.pid)

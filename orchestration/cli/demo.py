@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from orchestration.cli import web
 from orchestration.cli.output import Output, Yes
@@ -38,11 +40,21 @@ def demo(yes: Yes = False) -> None:
         serve(output, settings, url)
 
 
-def up() -> None:
+def up(
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only", help="The UI alone, for people who look: nothing can be started."
+        ),
+    ] = False,
+) -> None:
     """The same for your own source tables: set up, first refresh, then the Dagster UI."""
     output = Output(as_json=False)
     settings = load_settings()
     with running_database(output, settings) as url:
+        if read_only:
+            web.run(output, settings, url, read_only=True)
+            return
         serve(output, settings, url)
 
 

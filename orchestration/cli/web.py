@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -27,11 +27,18 @@ STOP_SECONDS = 20.0
 _NODE = re.compile(r"(\d+) of (\d+): (\w+)")
 
 
-def run(output: Output, settings: Settings, url: str) -> None:
-    """Run the Dagster UI, the schedule and the sensors in the foreground until Ctrl-C."""
-    from orchestration.dagster_environment import dagster_command, dagster_environment
+def run(output: Output, settings: Settings, url: str, *, read_only: bool = False) -> None:
+    """Run the Dagster UI, the schedule and the sensors in the foreground until Ctrl-C.
 
-    with _only_one(settings):
+    ``read_only``: the UI alone, in which nothing can be started; any number of them.
+    """
+    from orchestration.dagster_environment import (
+        dagster_command,
+        dagster_environment,
+        read_only_command,
+    )
+
+    with nullcontext() if read_only else _only_one(settings):
         port = free_port(settings.web_port)
         if port != settings.web_port:
             output.note(
@@ -39,7 +46,8 @@ def run(output: Output, settings: Settings, url: str) -> None:
                 " (ROLLUPS_WEB_PORT chooses one)"
             )
         environment = os.environ | dagster_environment(settings, url)
-        command = dagster_command(settings.model_copy(update={"web_port": port}))
+        of_port = settings.model_copy(update={"web_port": port})
+        command = read_only_command(of_port) if read_only else dagster_command(of_port)
         address = f"http://127.0.0.1:{port}"
         output.note(f"starting Dagster on {address} ...")
         process = subprocess.Popen(
@@ -54,7 +62,7 @@ def run(output: Output, settings: Settings, url: str) -> None:
                 stop_group(process)
             return
         stop_group(process)
-    raise RollupsError(f"dagster dev ended with code {code}: its messages are above")
+    raise RollupsError(f"Dagster ended with code {code}: its messages are above")
 
 
 def refresh_through_dagster(output: Output, settings: Settings, url: str, family: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.dagster_environment import read_only_command
 from orchestration.settings import Settings
 from tests.dagster.conftest import TENANTS, fill
 from tests.dagster_server import DagsterServer, dagster_server
@@ -81,3 +82,17 @@ def test_hourly_run_backfills_and_refusals(
     )
     assert wrong == {("cedar", date(2026, 3, 9)), ("cedar", date(2026, 3, 10))}
     assert len(rebuilt) == 10
+
+
+def test_a_read_only_webserver_shows_everything_and_starts_nothing(
+    server: DagsterServer, warehouse: OutreachWarehouse, tmp_path: Path
+) -> None:
+    run = server.launch("outreach_refresh", {})
+    assert server.wait_for_run(run) == "SUCCESS"
+    log_path = tmp_path / "read-only.log"
+    with dagster_server(
+        warehouse.settings, warehouse.url, log_path, command=read_only_command
+    ) as reading:
+        assert reading.wait_for_run(run) == "SUCCESS"
+        with pytest.raises(AssertionError, match="UnauthorizedError"):
+            reading.launch("outreach_refresh", {})

@@ -16,10 +16,11 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if config.get('contract').enforced %}{{ get_assert_columns_equivalent(sql) }}{% endif %}
+    {%- set query = in_former_order(existing, sql) if existing is not none else sql -%}
     {% call statement('main') -%}
         create or replace view {{ target_relation }}
         {%- if this.schema == 'analytics' %} with (security_invoker = true){% endif %} as (
-            {{ sql }}
+            {{ query }}
         )
     {%- endcall %}
     {% do persist_docs(target_relation, model) %}
@@ -28,3 +29,46 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{#-
+    A view that is replaced keeps its columns in their places and can only gain some at the end: the
+    query with its new columns moved there. Where one is gone or has another type, the view is
+    dropped first, with those of ours that read it; the deployment makes these anew.
+-#}
+{% macro in_former_order(existing, query) -%}
+    {%- set former = adapter.get_columns_in_relation(existing) -%}
+    {%- set present = get_column_schema_from_query(query) -%}
+    {%- set types = {} -%}
+    {%- for column in present -%}{%- do types.update({column.name: column.data_type}) -%}{%- endfor -%}
+    {%- set names = former | map(attribute='name') | list -%}
+    {%- set lost = [] -%}
+    {%- for column in former if types.get(column.name) != column.data_type -%}
+        {%- do lost.append(column.name) -%}
+    {%- endfor -%}
+    {%- if lost -%}
+        {%- do drop_with_readers(existing, lost) -%}
+        {{ return(query) }}
+    {%- endif -%}
+    {%- if names == present[:names | length] | map(attribute='name') | list -%}
+        {{ return(query) }}
+    {%- endif -%}
+    {%- set added = present | map(attribute='name') | reject('in', names) | list -%}
+    {{ return('select ' ~ (names + added) | map('tojson') | join(', ') ~ ' from (' ~ query ~ ') as renewed') }}
+{%- endmacro %}
+
+
+{% macro drop_with_readers(existing, lost) -%}
+    {%- set foreign = run_query(
+        "select string_agg(reader, ', ') from ops.foreign_readers('" ~ existing ~ "'::regclass)"
+    ).columns[0].values()[0] -%}
+    {%- set change = existing ~ ' changes or loses ' ~ lost | join(', ') -%}
+    {%- if foreign -%}
+        {%- do exceptions.raise_compiler_error(
+            change ~ ', on which views of others depend: ' ~ foreign ~ '. Drop these and deploy again'
+        ) -%}
+    {%- elif env_var('ROLLUPS_DEPLOY', '') != '1' -%}
+        {%- do exceptions.raise_compiler_error(change ~ ': run `rollups init`') -%}
+    {%- endif -%}
+    {%- do run_query('drop view ' ~ existing ~ ' cascade') -%}
+{%- endmacro %}

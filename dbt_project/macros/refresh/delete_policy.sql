@@ -15,7 +15,14 @@
 {% macro former_rows(columns) -%}
     {#- a unit test has no ledger -#}
     {%- if this is not none and is_incremental() -%}
-        select {{ columns | join(', ') }} from {{ this }}
+        {#- The deployment that brings a new column compiles this before the table has it. -#}
+        {%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list
+            if env_var('ROLLUPS_DEPLOY', '') == '1' else columns | list -%}
+        select
+        {%- for column, type in columns.items() %}
+            {{ column if column in there else 'null::' ~ type ~ ' as ' ~ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+        from {{ this }}
     {%- else -%}
         select
         {%- for column, type in columns.items() %} null::{{ type }} as {{ column }}{{ ',' if not loop.last }}{% endfor %}

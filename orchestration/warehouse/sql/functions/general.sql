@@ -37,3 +37,27 @@ as $$
             and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(p_lock, 0)
     );
 $$;
+
+create or replace function ops.foreign_readers(p_view regclass) returns table (reader text)
+language sql stable
+as $$
+    with recursive readers as (
+        select p_view::oid as view_id
+        union
+        select rewrites.ev_class
+        from readers
+        inner join pg_catalog.pg_depend as depends
+            on depends.refclassid = 'pg_class'::regclass and depends.refobjid = readers.view_id
+        inner join pg_catalog.pg_rewrite as rewrites
+            on depends.classid = 'pg_rewrite'::regclass and depends.objid = rewrites.oid
+    )
+
+    select readers.view_id::regclass::text
+    from readers
+    inner join pg_catalog.pg_class as relations on readers.view_id = relations.oid
+    where relations.relnamespace::regnamespace::text not in (
+        'analytics', 'intermediate', 'ops', 'report', 'staging', 'visible'
+    )
+    order by 1
+$$;
+comment on function ops.foreign_readers is 'Views of others that read a view of ours, over any number of views between';
