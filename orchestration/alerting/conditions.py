@@ -12,6 +12,7 @@ from orchestration.alerting.alerts import Alert
 from orchestration.errors import RollupsError
 from orchestration.resources import Warehouse
 from orchestration.warehouse.connection import one_line
+from orchestration.warehouse.status import refresh_alerts
 
 WILL_RETRY_TAG = "dagster/will_retry"
 
@@ -36,9 +37,7 @@ def _of_database(warehouse: Warehouse, address: str) -> list[Alert]:
             return [
                 Alert(kind, family, detail, f"{address}/jobs/{family}_refresh")
                 for family in warehouse.settings.families
-                for kind, detail in connection.execute(
-                    "select alert, detail from ops.alerts(%s)", [family]
-                )
+                for kind, detail in refresh_alerts(connection, family)
             ]
     except (RollupsError, DatabaseTrouble) as error:
         return [Alert("database", "unreachable or unfit", one_line(error), address)]

@@ -76,7 +76,13 @@ _RIGHTS = (
     _Right((WRITER,), "EXECUTE", "function", ("ops.*", "report.*", "visible.*")),
     # readers: of private tables those with policies of their own, and some without tenants
     _Right(_READERS, "SELECT", "table", ("analytics.*",)),
-    _Right(_READERS, "SELECT", "view", ("analytics.*", "visible.*", "intermediate.outreach_rates")),
+    _Right(
+        _READERS, "SELECT", "view",
+        (
+            "analytics.*", "visible.*",
+            "intermediate.outreach_rates", "intermediate.support_daily",
+        ),
+    ),
     _Right(
         _READERS, "SELECT", "table",
         (

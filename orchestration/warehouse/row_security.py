@@ -42,7 +42,6 @@ _TWINS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "staging.stg_outreach__contacts": ("outreach", ("tenant_id", "contact_id")),
     "staging.stg_outreach__contact_leads": ("outreach", ()),
     "intermediate.outreach_activity_metrics": ("outreach", ()),
-    "intermediate.support_daily": ("support", ()),
     "ops.tenant_setting": (None, ()),
     "ops.tenant_zone": (None, ()),
     "ops.pending": (None, ()),

@@ -163,6 +163,11 @@ def _tenant_status(
     return statuses
 
 
+def refresh_alerts(connection: psycopg.Connection, family: str) -> list[tuple[str, str]]:
+    """What is wrong with a family's refreshes now: kinds of alerts, each with its detail."""
+    return connection.execute("select alert, detail from ops.alerts(%s)", [family]).fetchall()
+
+
 def pending_pieces(connection: psycopg.Connection, family: str) -> int:
     """Pieces of pending work of a family."""
     row = connection.execute(
