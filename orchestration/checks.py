@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from orchestration.resources import Warehouse
-from orchestration.warehouse.tenants import known_tenants
+from orchestration.warehouse.tenants import Tenant, known_tenants
 
 # The mart whose page shows the checks of a family.
 MART = {"outreach": "metrics_tenant_daily", "support": "reporting_events_rollups"}
@@ -27,8 +27,9 @@ def tenants_check(family: str) -> dg.AssetChecksDefinition:
     def every_tenant_has_rollups(warehouse: Warehouse) -> dg.AssetCheckResult:
         evaluation = evaluate_tenants(warehouse, family)
         return dg.AssetCheckResult(
-            passed=evaluation.passed, severity=evaluation.severity, metadata=evaluation.metadata
-        )
+            passed=evaluation.passed, severity=evaluation.severity,
+            description=evaluation.description, metadata=evaluation.metadata,
+        )  # fmt: skip
 
     return every_tenant_has_rollups
 
@@ -42,6 +43,7 @@ def evaluate_tenants(warehouse: Warehouse, family: str) -> dg.AssetCheckEvaluati
         asset_key=dg.AssetKey(MART[family]),
         check_name=TENANTS_CHECK,
         passed=not without,
+        description=_finding(without, len(tenants)),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "tenants": len(tenants),
@@ -55,6 +57,15 @@ def evaluate_tenants(warehouse: Warehouse, family: str) -> dg.AssetCheckEvaluati
             ),
         },
     )
+
+
+def _finding(without: Sequence[Tenant], of: int) -> str:
+    """The finding in one line, as an alert tells it."""
+    if not without:
+        return f"all {of} tenants have rollups"
+    first = "; ".join(f"{tenant.tenant_id[:40]!r}: {tenant.problem}" for tenant in without[:3])
+    more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+    return f"{len(without)} of {of} tenants have no rollups: {first}{more}"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]], total: int) -> str:

@@ -35,9 +35,9 @@ def _of_database(warehouse: Warehouse, address: str) -> list[Alert]:
     try:
         with warehouse.connection() as connection:
             return [
-                Alert(kind, family, detail, f"{address}/jobs/{family}_refresh")
+                Alert(found.kind, family, found.detail, f"{address}/jobs/{family}_refresh")
                 for family in warehouse.settings.families
-                for kind, detail in refresh_alerts(connection, family)
+                for found in refresh_alerts(connection, family)
             ]
     except (RollupsError, DatabaseTrouble) as error:
         return [Alert("database", "unreachable or unfit", one_line(error), address)]

@@ -131,9 +131,8 @@ def test_every_fault_is_told_and_so_is_its_end(day: Day, filled: OutreachWarehou
     # by now it also shows in what the tables lack
     assert told(day.hour(day.refresh)) == {("Alert", "missed_refreshes")}
     filled.connection.execute(f"{mart} drop constraint refused".encode())
-    assert told(day.hour(day.refresh)) == {
-        ("Recovered", "failed_run"), ("Recovered", "missed_refreshes"),
-    }  # fmt: skip
+    recovered = {("Recovered", "failed_run"), ("Recovered", "missed_refreshes")}
+    assert told(day.hour(day.refresh)) == recovered
     assert day.hour(day.refresh) == []
 
     # 16 to 18: the schedule does not run
@@ -152,7 +151,9 @@ def test_every_fault_is_told_and_so_is_its_end(day: Day, filled: OutreachWarehou
 
     # 24: a tenant that cannot be a partition
     filled.insert("tenants", id="a|b", name="Bad")
-    assert told(day.hour(day.refresh)) == {("Warning", "failing_check")}
+    messages = day.hour(day.refresh)
+    assert told(messages) == {("Warning", "failing_check")}
+    assert "1 of 4 tenants have no rollups: 'a|b'" in messages[0]
     filled.connection.execute("delete from tenants where id = 'a|b'")
     assert told(day.hour(day.refresh)) == {("Recovered", "failing_check")}
 

@@ -1,5 +1,12 @@
 with activities as (
-    select * from {{ ref('outreach_activity_ledger') }}
+    select
+        *,
+        case
+            when kind in ('send', 'implied_send', 'failure', 'unsent') then 'outbound_messages'
+            when activity_id like 'inbound%' and message_id like 'inbound/%' then 'inbound_messages'
+            else 'message_events'
+        end as source_table
+    from {{ ref('outreach_activity_ledger') }}
 ),
 
 transitions as (
@@ -14,16 +21,12 @@ optouts as (
 select
     tenant_id,
     date,
-    case
-        when kind in ('send', 'implied_send', 'failure', 'unsent') then 'outbound_messages'
-        when activity_id like 'inbound%' and message_id like 'inbound/%' then 'inbound_messages'
-        else 'message_events'
-    end as source_table,
+    source_table,
     verdict,
     reason,
     count(*) as row_count
 from activities
-group by 1, 2, 3, 4, 5
+group by tenant_id, date, source_table, verdict, reason
 
 union all
 
