@@ -34,10 +34,19 @@ class FamilySelections:
     public_views: str
 
 
-def selections(family: str) -> FamilySelections:
+def selections(family: str, manifest: Mapping[str, Any]) -> FamilySelections:
+    folders_of_views = {
+        tuple(node["fqn"][:3])
+        for node in manifest["nodes"].values()
+        if node["config"].get("materialized") == "view"
+    }
+
     def views(*folders: str) -> str:
+        # dbt complains of a folder in which it finds none.
         return " ".join(
-            f"fqn:rollups.{folder}.{family},config.materialized:view" for folder in folders
+            f"fqn:rollups.{folder}.{family},config.materialized:view"
+            for folder in folders
+            if ("rollups", folder, family) in folders_of_views
         )
 
     return FamilySelections(
@@ -55,7 +64,7 @@ def rollup_assets(
 
     @dbt_assets(
         manifest=manifest,
-        select=selections(family).rollups,
+        select=selections(family, manifest).rollups,
         name=f"{family}_rollups",
         dagster_dbt_translator=translator,
         partitions_def=partitions,

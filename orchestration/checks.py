@@ -134,8 +134,7 @@ def _evaluation(
         check_name=check.name,
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
-        # What an alert says of it.
-        description="; ".join(str(trouble) for trouble in ordered[:3]) or None,
+        description=_in_one_line(ordered),
         metadata={
             "findings": len(found),
             "tenants": dg.MetadataValue.md(
@@ -147,6 +146,14 @@ def _evaluation(
             ),
         },
     )
+
+
+def _in_one_line(found: Sequence[Trouble]) -> str:
+    """What an alert says of it."""
+    if not found:
+        return "nothing found"
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return "; ".join(str(trouble) for trouble in found[:3]) + more
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[object]], total: int) -> str:

@@ -55,7 +55,7 @@ def build_definitions() -> dg.Definitions:
     views = [view_assets("rules", RULES, manifest, translator)]
     rollups, jobs, schedules, sensors, checks = [], [], [], [], []
     for family in settings.families:
-        select = selections(family)
+        select = selections(family, manifest)
         views += [
             view_assets(f"{family}_source_views", select.source_views, manifest, translator),
             view_assets(f"{family}_public_views", select.public_views, manifest, translator),

@@ -89,6 +89,7 @@ def log_checks(
                     check_name=spec.name,
                     passed=result.status == "pass",
                     severity=_severity(result, spec),
+                    description=result.message or None,
                     metadata=_check_metadata(result),
                 ),
             )

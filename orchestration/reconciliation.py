@@ -107,6 +107,17 @@ def _numbers(outcome: Reconciliation) -> dict[str, float]:
     }
 
 
+def _finding(outcome: Reconciliation) -> str:
+    if outcome.matches:
+        return f"all {outcome.partitions} partitions equal the source"
+    tenants = ", ".join(repr(tenant[:40]) for tenant in outcome.tenant_ids[:3])
+    more = f" and {len(outcome.tenant_ids) - 3} more" if len(outcome.tenant_ids) > 3 else ""
+    return (
+        f"{outcome.differing} of {outcome.partitions} partitions differ, of {tenants}{more};"
+        " the next refresh repairs them"
+    )
+
+
 def _check_result(outcome: Reconciliation) -> dg.AssetCheckResult:
     columns = ("tenant", "date", "part", "what", "source rows", "ledger rows")
     rows = [
@@ -116,6 +127,7 @@ def _check_result(outcome: Reconciliation) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=outcome.matches,
+        description=_finding(outcome),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             **_numbers(outcome),

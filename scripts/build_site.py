@@ -75,7 +75,7 @@ def write_pages(site: Path) -> None:
     sources = pages()
     markdown = MarkdownIt("commonmark").enable("table")
     parsed = {name: markdown.parse(path.read_text("utf-8")) for name, path in sources.items()}
-    titles = {name: _title(tokens) for name, tokens in parsed.items()}
+    titles = {name: _title(tokens) for name, tokens in parsed.items()} | {"index.html": "Overview"}
     for name, tokens in parsed.items():
         _point_to_html(tokens, sources[name].parent, sources, site)
         _name_headings(tokens)
@@ -132,6 +132,8 @@ def write_dbt_page(site: Path) -> None:
     read from a database: none need be there, and no table be built.
     """
     manifest = dbt_project(Settings()).manifest_path.read_text(encoding="utf-8")
+    # Where this was built is nobody's business.
+    manifest = manifest.replace(str(ROOT), "")
     nodes = json.loads(manifest)
     catalog = {kind: {id: _catalogued(of) for id, of in nodes[kind].items()}
                for kind in ("nodes", "sources")}  # fmt: skip

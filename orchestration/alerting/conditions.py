@@ -12,6 +12,7 @@ from orchestration.alerting.alerts import Alert
 from orchestration.errors import RollupsError
 from orchestration.resources import Warehouse
 from orchestration.warehouse.connection import one_line
+from orchestration.warehouse.status import refresh_alerts
 
 # What these find, the database's log tells by itself.
 TOLD_BY_LOG = ("tenants_are_fresh", "refreshes_take_their_usual_time")
@@ -36,11 +37,9 @@ def _of_database(warehouse: Warehouse, address: str) -> list[Alert]:
     try:
         with warehouse.connection() as connection:
             return [
-                Alert(kind, family, detail, f"{address}/jobs/{family}_refresh")
+                Alert(found.kind, family, found.detail, f"{address}/jobs/{family}_refresh")
                 for family in warehouse.settings.families
-                for kind, detail in connection.execute(
-                    "select alert, detail from ops.alerts(%s)", [family]
-                )
+                for found in refresh_alerts(connection, family)
             ]
     except (RollupsError, DatabaseTrouble) as error:
         return [Alert("database", "unreachable or unfit", one_line(error), address)]

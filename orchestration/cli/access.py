@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from orchestration.cli.session import (
     require_family,
 )
 from orchestration.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.access import Access
 
 group = typer.Typer(help="Which tenants each tenant reader may see.", no_args_is_help=False)
 
@@ -36,16 +39,20 @@ def list_access(family: Family = None, as_json: Json = False) -> None:
     output = Output(as_json)
     with deployed_database(output) as (settings, _, connection):
         grants = access_list(connection, chosen_families(settings, family))
-    output.result(
-        {"grants": grants},
-        lambda: output.table(
-            ["role", "family", "tenant", "since", "by", "problem"],
-            [
-                [one.role_name, one.family, one.tenant_id or "all", one.granted_at,
-                 one.granted_by, one.problem]
-                for one in grants
-            ],
-        ),
+    output.result({"grants": grants}, lambda: _say(output, grants))
+
+
+def _say(output: Output, grants: list[Access]) -> None:
+    if not grants:
+        output.line("nobody has been granted a tenant: rollups access grant")
+        return
+    output.table(
+        ["role", "family", "tenant", "since", "by", "problem"],
+        [
+            [one.role_name, one.family, one.tenant_id or "all", one.granted_at, one.granted_by,
+             one.problem]
+            for one in grants
+        ],
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.output import Json, Output, duration, shown
+from orchestration.cli.output import Json, Output, count, duration, shown
 from orchestration.cli.session import (
     DateFrom,
     DateTo,
@@ -144,7 +144,7 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
             ]
             for tenant in status.tenants
         ],
-        title=f"{status.family}: {len(status.tenants)} tenants, times in UTC",
+        title=f"{status.family}: {count(len(status.tenants), 'tenant')}, times in UTC",
     )  # fmt: skip
     if status.models:
         output.table(
@@ -154,10 +154,12 @@ def _say_status(output: Output, status: FamilyStatus) -> None:
                  one.p95_seconds))]
                 for one in status.models
             ],
-            title="how long a refresh of each table takes",
+            title=f"{status.family}: how long a refresh of each table takes",
         )  # fmt: skip
     for tenant in status.without_rollups:
         output.line(f"no rollups for {tenant.tenant_id}: {tenant.problem}")
+    for alert in status.alerts:
+        output.line(f"ALERT {alert.kind}: {alert.detail}")
     if status.without_tenant:
         reasons = ", ".join(f"{name} {rows:,}" for name, rows in status.without_tenant.items())
         output.line(f"rows of no tenant: {reasons} (rollups quarantine --family {status.family})")
@@ -180,7 +182,7 @@ def _pending(tenant: TenantStatus) -> str:
 
 
 def _last_refresh(tenant: TenantStatus) -> str:
-    if tenant.refreshed_at is None:
+    if tenant.refreshed_at is None or tenant.problem is not None:
         return "-"
     took = duration(tenant.refresh_seconds)
     return f"{shown(tenant.refreshed_at)} {tenant.refresh_status}, {took}"

@@ -166,7 +166,10 @@ def _console(file: Any) -> Console:
 
 
 def shown(value: object) -> str:
-    """A cell of a table: ``-`` for nothing, thousands apart, times to the minute in UTC."""
+    """A cell of a table: ``-`` for nothing, thousands apart, times to the minute.
+
+    Numbers have the digits a person compares: counts none, rates four, durations one.
+    """
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -174,7 +177,8 @@ def shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.1f}"
+        digits = 0 if value.is_integer() else 4 if abs(value) < 1 else 1
+        return f"{value:,.{digits}f}"
     if hasattr(value, "astimezone"):
         return f"{value:%Y-%m-%d %H:%M}"
     return str(value)

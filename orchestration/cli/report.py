@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.cli.output import Json, Output
+from orchestration.cli.output import Json, Output, shown
 from orchestration.cli.session import deployed_database
 from orchestration.errors import InputError
 
 if TYPE_CHECKING:
     from orchestration.reports.asking import Answer, Cursor
+
+# A single row of more columns is easier to read downwards.
+_MOST_COLUMNS = 8
 
 group = typer.Typer(help="Numbers: series, sums, summaries, bots.")
 
@@ -259,16 +262,22 @@ def _report(
         zone = _zone(cursor, function, tenant, arguments)
         _resolve_instants(cursor, arguments, zone)
         answer = ask(cursor, function, tenant, **arguments)
+        incomplete = None if answer.complete is not False else _incomplete(cursor, tenant, zone)
     rows = [[_local(value, zone) for value in row] for row in answer.rows]
     if shape is Format.csv:
         _print_csv(answer, rows)
+        if incomplete:
+            output.note(incomplete)
         return
     question = {name: value for name, value in arguments.items() if value is not None}
     document = {
         "question": {"function": function, "tenant": tenant, "timezone": zone} | question,
+        "complete": answer.complete,
         "rows": [dict(zip(answer.columns, row, strict=True)) for row in rows],
     }
     output.result(document, lambda: _print_table(output, answer, rows, zone))
+    if incomplete and shape is not Format.json:
+        output.note(incomplete)
 
 
 def _zone(cursor: Cursor, function: str, tenant: str | None, arguments: dict[str, Any]) -> str:
@@ -281,6 +290,20 @@ def _zone(cursor: Cursor, function: str, tenant: str | None, arguments: dict[str
     if arguments.get("timezone") is not None:
         return known_zone(cursor, arguments["timezone"])
     return ask(cursor, "timezone_of", tenant, metric=arguments.get("metric")).value
+
+
+def _incomplete(cursor: Cursor, tenant: str | None, zone: str) -> str:
+    """Why more may come into an answer, in one line."""
+    from orchestration.reports.asking import ask
+
+    known = [row["complete_through"] for row in ask(cursor, "freshness", tenant).records()]
+    through = min((at for at in known if at is not None), default=None)
+    state = (
+        "there are no rollups"
+        if through is None
+        else (f"rollups are complete through {shown(_local(through, zone))}")
+    )
+    return f"not complete: days that have not ended or wait for a refresh may still grow ({state})"
 
 
 def _resolve_instants(cursor: Cursor, arguments: dict[str, Any], zone: str) -> None:
@@ -323,6 +346,10 @@ def _print_table(output: Output, answer: Answer, rows: list[list[Any]], zone: st
         place for row in rows for place, cell in enumerate(row)
         if isinstance(cell, (int, float)) and not isinstance(cell, bool)
     }  # fmt: skip
+    if len(rows) == 1 and len(answer.columns) > _MOST_COLUMNS:
+        pairs = zip(answer.columns, rows[0], strict=True)
+        output.table(["", ">value"], pairs, title=f"times in {zone}")
+        return
     output.table(
         [f">{name}" if place in numbers else name for place, name in enumerate(answer.columns)],
         rows,

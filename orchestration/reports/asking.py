@@ -67,6 +67,14 @@ class Answer:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
     @property
+    def complete(self) -> bool | None:
+        """Whether all that happened is in every row; ``None`` where an answer does not say."""
+        if "complete" not in self.columns:
+            return None
+        place = self.columns.index("complete")
+        return all(row[place] for row in self.rows)
+
+    @property
     def value(self) -> Any:
         """The first value of the first row."""
         return self.rows[0][0]

@@ -39,8 +39,12 @@ class _Gauges:
         )
         self.rows = self._gauge("model_rows", "Rows of a table of ours.", "family", "model")
         self.seconds = self._gauge(
-            "model_refresh_seconds", "Time a table takes in a refresh; quantile 0: the last.",
+            "model_refresh_seconds", "Time a table takes in a refresh.",
             "family", "model", "quantile",
+        )  # fmt: skip
+        self.last_seconds = self._gauge(
+            "model_last_refresh_seconds", "Time a table took in its last refresh.",
+            "family", "model",
         )  # fmt: skip
         self.refreshes = self._gauge(
             "refreshes", "Refreshes of the last 24 hours by how they ended.", "family", "status"
@@ -80,7 +84,9 @@ def _tell_status(gauges: _Gauges, status: FamilyStatus) -> None:
             gauges.set_aside.labels(*labels, reason).set(count)
     for model in status.models:
         gauges.rows.labels(status.family, model.model).set(model.rows)
-        quantiles = {"0": model.last_seconds, "0.5": model.p50_seconds, "0.95": model.p95_seconds}
+        if model.last_seconds is not None:
+            gauges.last_seconds.labels(status.family, model.model).set(model.last_seconds)
+        quantiles = {"0.5": model.p50_seconds, "0.95": model.p95_seconds}
         for quantile, seconds in quantiles.items():
             if seconds is not None:
                 gauges.seconds.labels(status.family, model.model, quantile).set(seconds)

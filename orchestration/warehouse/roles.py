@@ -59,7 +59,7 @@ _RIGHTS = (
         (WRITER, *_READERS), "USAGE", "schema",
         ("analytics", "intermediate", "ops", "report", "staging", "visible"),
     ),
-    _Right((OPS_READER,), "USAGE", "schema", ("ops", "staging")),
+    _Right((OPS_READER,), "USAGE", "schema", ("intermediate", "ops", "staging")),
     _Right((DAGSTER,), "USAGE CREATE", "schema", ("dagster",)),
     # the writer
     _Right(
@@ -76,7 +76,13 @@ _RIGHTS = (
     _Right((WRITER,), "EXECUTE", "function", ("ops.*", "report.*", "visible.*")),
     # readers: of private tables those with policies of their own, and some without tenants
     _Right(_READERS, "SELECT", "table", ("analytics.*",)),
-    _Right(_READERS, "SELECT", "view", ("analytics.*", "visible.*", "intermediate.outreach_rates")),
+    _Right(
+        _READERS, "SELECT", "view",
+        (
+            "analytics.*", "visible.*",
+            "intermediate.outreach_rates", "intermediate.support_daily",
+        ),
+    ),
     _Right(
         _READERS, "SELECT", "table",
         (
@@ -100,7 +106,10 @@ _RIGHTS = (
         (OPS_READER,), "SELECT", "table", ("ops.*",),
         ("ops.tenant_access", "ops.*_touched", "ops.seen", "ops.change_queue"),
     ),
-    _Right((OPS_READER,), "SELECT", "view", ("ops.*", "staging.stg_*__tenants")),
+    _Right(
+        (OPS_READER,), "SELECT", "view",
+        ("ops.*", "staging.stg_*__tenants", "intermediate.*_verdicts"),
+    ),
     _Right((OPS_READER,), "EXECUTE", "function", ("ops.*",)),
     # Dagster's storage
     _Right((DAGSTER,), _WRITE, "table", ("dagster.*",)),

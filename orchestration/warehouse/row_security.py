@@ -42,7 +42,6 @@ _TWINS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "staging.stg_outreach__contacts": ("outreach", ("tenant_id", "contact_id")),
     "staging.stg_outreach__contact_leads": ("outreach", ()),
     "intermediate.outreach_activity_metrics": ("outreach", ()),
-    "intermediate.support_daily": ("support", ()),
     "ops.tenant_setting": (None, ()),
     "ops.tenant_zone": (None, ()),
     "ops.pending": (None, ()),
@@ -132,9 +131,9 @@ def secure_tables(connection: psycopg.Connection, settings: Settings) -> None:
 
 
 def unsecured(connection: psycopg.Connection, settings: Settings) -> list[str]:
-    """What is wrong with the row-level security of our tables; empty when nothing is."""
+    """What is wrong with the row-level security of our tables and views; empty when nothing is."""
     families = _families(settings)
-    found: list[str] = []
+    found = [f"{view} lends readers its owner's rights" for view in _lending_views(connection)]
     for table in _tables(connection):
         name = ".".join(table.name)
         family = families.get(table.name) or _family_of_policies(table)
@@ -221,6 +220,19 @@ def _tables(connection: psycopg.Connection) -> list[_Table]:
         _Table((schema, name), is_secured, json.loads(policies))
         for schema, name, is_secured, policies in rows
     ]
+
+
+def _lending_views(connection: psycopg.Connection) -> list[str]:
+    """Views that show a tenant reader what their owner sees, those in ``visible`` apart."""
+    rows = connection.execute(
+        "select class.oid::regclass::text from pg_catalog.pg_class as class"
+        " where class.relkind = 'v' and class.relnamespace::regnamespace::text = any (%s)"
+        " and has_table_privilege(%s, class.oid, 'select')"
+        " and not coalesce(class.reloptions::text like '%%security_invoker=true%%', false)"
+        " order by 1",
+        [_SECURED_SCHEMAS, SEE_OWN_TENANTS],
+    )
+    return [row[0] for row in rows]
 
 
 def _families(settings: Settings) -> dict[tuple[str, str], str]:

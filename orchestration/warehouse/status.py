@@ -64,6 +64,15 @@ class ModelStatus:
 
 
 @dataclass(frozen=True)
+class RefreshAlert:
+    """Something that is wrong with a family's refreshes: what kind, the facts, since when."""
+
+    kind: str
+    detail: str
+    since: datetime | None
+
+
+@dataclass(frozen=True)
 class FamilyStatus:
     """A family: its tenants and tables, its last refresh and those that run now."""
 
@@ -73,6 +82,7 @@ class FamilyStatus:
     tenants: list[TenantStatus]
     models: list[ModelStatus]
     last_failure: RefreshStatus | None = None
+    alerts: list[RefreshAlert] = field(default_factory=list)
     without_tenant: dict[str, int] = field(default_factory=dict)
     """Rows in quarantine that belong to no tenant of the source, by reason."""
 
@@ -102,6 +112,7 @@ def family_status(connection: psycopg.Connection, family: str) -> FamilyStatus:
         tenants=tenants,
         models=model_status(connection, family),
         last_failure=next(iter(_refreshes(connection, family, ["failed", "lost"])), None),
+        alerts=refresh_alerts(connection, family),
         without_tenant=dict(without_tenant),
     )
 
@@ -161,6 +172,14 @@ def _tenant_status(
             )
         )
     return statuses
+
+
+def refresh_alerts(connection: psycopg.Connection, family: str) -> list[RefreshAlert]:
+    """What is wrong with a family's refreshes now; empty when all is well."""
+    cursor = connection.cursor(row_factory=class_row(RefreshAlert))
+    return cursor.execute(
+        "select alert as kind, detail, since from ops.alerts(%s)", [family]
+    ).fetchall()
 
 
 def pending_pieces(connection: psycopg.Connection, family: str) -> int:

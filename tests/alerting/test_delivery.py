@@ -34,7 +34,7 @@ class Endpoint(HTTPServer):
                 self.send_response(status)
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
         super().__init__(("127.0.0.1", 0), Handler)

@@ -55,6 +55,18 @@ def test_csv_and_table_have_the_same_rows(rollups: Rollups, reports: Reports) ->
     assert "resolutions_count" in table
 
 
+def test_an_answer_over_days_that_are_not_complete_says_so(rollups: Rollups) -> None:
+    question = ("report", "aggregate", *ACCOUNT, "--metric", "resolutions_count")
+    assert rollups.json(*question, *WINDOW, **FAMILIES)["complete"] is True
+    assert rollups(*question, *WINDOW, **FAMILIES).stderr == ""
+    ahead = ("--from", "2025-10-27", "--to", "2100-01-01")
+    assert rollups.json(*question, *ahead, **FAMILIES)["complete"] is False
+    for shape in ("table", "csv"):
+        ended = rollups(*question, *ahead, "--format", shape, **FAMILIES)
+        assert ended.stderr.startswith("not complete: days that have not ended")
+        assert "rollups are complete through 20" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

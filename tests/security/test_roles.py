@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from dagster_postgres import DagsterPostgresStorage
+from prometheus_client import generate_latest
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestration.dagster_environment import storage_url
@@ -18,7 +19,10 @@ from orchestration.settings import Settings
 from orchestration.warehouse import roles
 from orchestration.warehouse.bootstrap import initialise
 from orchestration.warehouse.logins import set_up_logins
+from orchestration.warehouse.metrics import registry
+from orchestration.warehouse.quarantine import quarantined_rows
 from orchestration.warehouse.security import insecure, secure
+from orchestration.warehouse.status import family_status
 from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 from tests.security.conftest import ALICE, MINE, NOON, Secured, Session
 
@@ -55,6 +59,8 @@ def test_the_catalogue_is_as_the_table_says(admin: psycopg.Connection, secured: 
         ("create policy mine on analytics.metrics_message using (true)", "unknown policy mine"),
         ("grant select on ops.pending to rollups_tenant_reader", "too much - rollups_tenant_read"),
         ("grant select (role_name) on ops.tenant_access to rollups_reader", "too much - rollups_r"),
+        ("alter view analytics.rpt_tenant_daily reset (security_invoker)", "lends readers its own"),
+        ("alter view intermediate.support_daily reset (security_invoker)", "lends readers its own"),
         ("grant usage on schema ops to public", "too much - public: USAGE on schema ops"),
         ("grant execute on function ops.set_read_source to public", "too much - public: EXECUTE"),
         ("revoke select on ops.config from rollups_reader", "missing - rollups_reader: SELECT on"),
@@ -179,6 +185,12 @@ def test_the_ops_reader_reads_operations_and_no_rollups(secured: Secured) -> Non
     assert session.run("select status from ops.refresh")[0][0] == "completed"
     assert len(session.run("select * from ops.tenant_status('outreach')")) == 2
     assert session.run("select count(*) from ops.pending") == [(0,)]
+    for family in ("outreach", "support"):
+        status = family_status(session.connection, family)
+        assert [tenant.problem for tenant in status.tenants] == [None, None]
+        assert quarantined_rows(session.connection, family) == []
+    text = generate_latest(registry(session.connection, secured.settings.families)).decode()
+    assert f'rollups_pending_pieces{{family="outreach",tenant="{MINE}"}} 0.0' in text
     refuse_all(
         session,
         "select * from analytics.metrics_tenant_daily",

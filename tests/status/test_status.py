@@ -101,7 +101,7 @@ def test_durations_pending_and_failures(filled: OutreachWarehouse) -> None:
         assert model.p50_seconds is not None
         assert model.p95_seconds is not None
         assert 0 < model.p50_seconds <= model.p95_seconds < 60
-    assert status.last_failure is None
+    assert (status.last_failure, status.alerts) == (None, [])
 
     filled.add_event("acme", "acme_0", "e9", "click", NOON, created_at=NOON + timedelta(days=5))
     filled.connection.execute(
@@ -113,6 +113,7 @@ def test_durations_pending_and_failures(filled: OutreachWarehouse) -> None:
     status = family_status(filled.connection, "outreach")
     assert status.last_failure is not None
     assert "metrics_message" in (status.last_failure.error or "")
+    assert [alert.kind for alert in status.alerts] == ["failed_refresh"]
     rows = filled.rows(
         "select distinct tenant_id, pending, pending_seconds > 0, last_error is not null"
         " from ops.refresh_status order by 1"

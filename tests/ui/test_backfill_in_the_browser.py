@@ -195,6 +195,7 @@ def _wait_for_success(connection: psycopg.Connection, known: list[tuple[str, str
 
 def _wait_for_idle(connection: psycopg.Connection) -> None:
     deadline = time.monotonic() + BACKFILL_SECONDS
+    running = []
     while time.monotonic() < deadline:
         running = connection.execute(
             "select run_id from dagster.runs where status not in ('SUCCESS', 'FAILURE', 'CANCELED')"

@@ -2,8 +2,8 @@
     Views are replaced in place. dbt's own materialization swaps a new view in and drops the old
     one with all that depends on it, an analyst's own views included.
 
-    Public views read with the rights of whoever asks, so that row-level security is theirs too;
-    private ones read the source with the rights of their owner.
+    Public views, and private ones that say so in `meta`, read with the rights of whoever asks, so
+    that row-level security is theirs too; the others read with the rights of their owner.
 -#}
 {% materialization view, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='view') -%}
@@ -19,7 +19,7 @@
     {%- set query = in_former_order(existing, sql) if existing is not none else sql -%}
     {% call statement('main') -%}
         create or replace view {{ target_relation }}
-        {%- if this.schema == 'analytics' %} with (security_invoker = true){% endif %} as (
+        {%- if this.schema == 'analytics' or config.get('meta', {}).get('security_invoker') %} with (security_invoker = true){% endif %} as (
             {{ query }}
         )
     {%- endcall %}

@@ -1,4 +1,4 @@
-{{ config(schema='intermediate') }}
+{{ config(schema='intermediate', meta={'security_invoker': true}) }}
 select
     rates.rate,
     rates.numerator,

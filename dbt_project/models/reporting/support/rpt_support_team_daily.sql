@@ -1,5 +1,5 @@
 with daily as (
-    select * from {{ visible(ref('support_daily')) }}
+    select * from {{ ref('support_daily') }}
     where dimension_type = 'team'
 ),
 

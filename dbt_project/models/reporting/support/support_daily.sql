@@ -1,4 +1,4 @@
-{{ config(schema='intermediate') }}
+{{ config(schema='intermediate', meta={'security_invoker': true}) }}
 
 -- Long first and summed last, so that a filter on tenant, dimension or date reaches the tables.
 with parts as (

@@ -23,6 +23,18 @@ as $$
         select * from completed where age = 1
     ),
 
+    -- Two refreshes are missed when a third part of the next interval has gone as well.
+    missed as (
+        select
+            'no refresh has completed since ' || coalesce(
+                to_char(last_done.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC', 'the set-up'
+            ) as detail,
+            coalesce(last_done.at, deployed.at) as since
+        from (select max(ended_at) as at from last_completed) as last_done
+        cross join (select max(applied_at) as at from ops.migration) as deployed
+        where coalesce(last_done.at, deployed.at) < now() - p_interval * 7 / 3
+    ),
+
     -- A refresh with nothing to do says nothing about how long work takes.
     usual as (
         select
@@ -44,18 +56,15 @@ as $$
             and reason <> 'command-line backfill'
             and isfinite(noted_at)
             and noted_at < now() - 3 * p_interval
+            -- All work waits then, for what is told already.
+            and not exists (select 1 from missed)
     )
 
-    -- Two refreshes are missed when a third part of the next interval has gone as well.
     select
         'missed_refreshes',
-        'no refresh has completed since ' || coalesce(
-            to_char(last_done.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC', 'the set-up'
-        ),
-        coalesce(last_done.at, deployed.at)
-    from (select max(ended_at) as at from last_completed) as last_done
-    cross join (select max(applied_at) as at from ops.migration) as deployed
-    where coalesce(last_done.at, deployed.at) < now() - p_interval * 7 / 3
+        detail,
+        since
+    from missed
 
     union all
 
@@ -118,7 +127,7 @@ as $$
 
     select
         'growing_backlog',
-        format('%s pieces of %s tenants wait, the longest of %s', pieces, tenants, oldest_tenant),
+        format('work of %s tenants waits (%s pieces), that of %s the longest', tenants, pieces, oldest_tenant),
         since
     from work
     where pieces > 0

@@ -212,54 +212,7 @@ comment on function ops.replay_quarantine(text) is 'For a backfill, which captur
 
 -- What people look at ------------------------------------------------------------------------------
 
-create or replace function ops.outreach_verdicts()
-returns table (tenant_id text, date date, source_table text, verdict text, reason text, row_count bigint)
-language sql stable
-as $$
-    select
-        tenant_id,
-        date,
-        case
-            when kind in ('send', 'implied_send', 'failure', 'unsent') then 'outbound_messages'
-            when activity_id like 'inbound%' and message_id like 'inbound/%' then 'inbound_messages'
-            else 'message_events'
-        end as source_table,
-        verdict,
-        reason,
-        count(*)
-    from intermediate.outreach_activity_ledger
-    group by 1, 2, 3, 4, 5
-    union all
-    select tenant_id, date, 'campaign_transitions', verdict, reason, count(*)
-    from intermediate.outreach_transition_ledger
-    group by 1, 2, 3, 4, 5
-    union all
-    select tenant_id, date, source_table, verdict, reason, count(*)
-    from intermediate.outreach_optout_ledger
-    where source_table = 'contact_unsubscribes'
-    group by 1, 2, 3, 4, 5
-$$;
-comment on function ops.outreach_verdicts is 'Rows of the ledgers by what became of them';
-
-create or replace function ops.support_verdicts()
-returns table (tenant_id text, date date, source_table text, verdict text, reason text, row_count bigint)
-language sql stable
-as $$
-    select tenant_id, date, 'reporting_events', 'counted', null::text, count(*)
-    from intermediate.support_event_ledger
-    group by 1, 2
-    union all
-    select tenant_id, date, 'conversations', 'counted', null, count(*)
-    from intermediate.support_conversation_ledger
-    group by 1, 2
-    union all
-    select
-        tenant_id, date, 'messages', 'counted', null,
-        sum(incoming_messages_count + outgoing_messages_count)::bigint
-    from intermediate.support_message_ledger
-    group by 1, 2
-$$;
-comment on function ops.support_verdicts is 'Rows of the ledgers, all of which count';
+drop function if exists ops.outreach_verdicts(), ops.support_verdicts();
 
 create or replace function ops.quarantine_of(p_family text)
 returns table (tenant_id text, date date, source_table text, reason text, row_count bigint)
@@ -270,7 +223,7 @@ begin
         select tenant_id, date, source_table, reason, sum(row_count)::bigint
         from (
             select tenant_id, date, source_table, reason, row_count
-            from ops.%I()
+            from intermediate.%I
             where verdict = 'quarantined'
             union all
             select tenant_id, date, source_table, reason, row_count
@@ -349,7 +302,7 @@ begin
                 sum(row_count) filter (where verdict = 'duplicate'),
                 sum(row_count) filter (where verdict = 'ignored'),
                 sum(row_count) filter (where verdict = 'quarantined')
-            from ops.%3$I()
+            from intermediate.%3$I
             group by tenant_id, date, source_table
             union all
             select tenant_id, date, source_table, 0, 0, 0, 0, row_count
@@ -439,7 +392,7 @@ begin
         select verdicts.tenant_id, coalesce(verdicts.reason, verdicts.verdict), sum(verdicts.row_count)::bigint
         from (
             select tenant_id, reason, verdict, row_count
-            from ops.%I()
+            from intermediate.%I
             where verdict in ('quarantined', 'duplicate')
             union all
             select tenant_id, reason, 'quarantined', row_count
