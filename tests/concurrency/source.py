@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 
 TENANT = "acme"
 CONTACT = "ann"
+LAST_DAY = date(2026, 4, 1)
 
 
 def application(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
@@ -36,6 +38,18 @@ def add_event(session: psycopg.Connection[Any], event_id: str, **values: Any) ->
         ),
         list(row.values()),
     )
+
+
+def write_to(session: psycopg.Connection[Any], tenant: str, contact: str) -> None:
+    """One more message to a contact, on a day of its own, and its opening."""
+    message = f"{contact}_last"
+    session.execute(
+        "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel,"
+        " dedupe_key, state, sent_at, updated_at)"
+        " values (%s, %s, %s, %s, 'email', %s, 'sent', %s, now())",
+        [message, tenant, f"campaign_{contact}", contact, message, LAST_DAY],
+    )
+    add_event(session, f"{message}_open", message_id=message, tenant_id=tenant, event_at=LAST_DAY)
 
 
 class Watched:
