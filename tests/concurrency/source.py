@@ -41,15 +41,21 @@ def add_event(session: psycopg.Connection[Any], event_id: str, **values: Any) ->
 
 
 def write_to(session: psycopg.Connection[Any], tenant: str, contact: str) -> None:
-    """One more message to a contact, on a day of its own, and its opening."""
+    """One more message to a contact, if there is one, on a day of its own; and its opening."""
     message = f"{contact}_last"
     session.execute(
         "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel,"
         " dedupe_key, state, sent_at, updated_at)"
-        " values (%s, %s, %s, %s, 'email', %s, 'sent', %s, now())",
-        [message, tenant, f"campaign_{contact}", contact, message, LAST_DAY],
+        " select %s, %s, id, contact_id, 'email', %s, 'sent', %s, now()"
+        " from contact_campaigns where contact_id = %s on conflict do nothing",
+        [message, tenant, message, LAST_DAY, contact],
     )
-    add_event(session, f"{message}_open", message_id=message, tenant_id=tenant, event_at=LAST_DAY)
+    session.execute(
+        "insert into message_events (id, tenant_id, message_id, type, event_at)"
+        " select id || '_open', tenant_id, id, 'open', sent_at from outbound_messages"
+        " where id = %s on conflict do nothing",
+        [message],
+    )
 
 
 class Watched:

@@ -20,6 +20,7 @@ from tests.concurrency.orders import (
     DAYS,
     SEED,
     TENANTS,
+    AllOrders,
     Arena,
     Choose,
     run_in_order,
@@ -88,9 +89,7 @@ class ErasingArena(Arena):
 
 
 @pytest.fixture(params=["erase watermark", "erase triggers", "freeze triggers"])
-def erasing(
-    request: pytest.FixtureRequest, outreach: OutreachWarehouse, open_arena: Open
-) -> Iterator[Arena]:
+def erasing(request: pytest.FixtureRequest, outreach: OutreachWarehouse, open_arena: Open) -> Arena:
     """An arena for a delete policy under which totals stay, and a way to capture changes."""
     policy, capture = request.param.split()
     switch(outreach, policy)
@@ -110,6 +109,10 @@ def randoms(soak: float, number: int) -> Iterator[Random]:
             return
         print("order of seed", seed)
         yield Random(seed)
+
+
+def chosen_by(random: Random) -> Choose:
+    return lambda runnable: random.randrange(len(runnable))
 
 
 def hourly(arena: Arena) -> Participant:
@@ -154,8 +157,7 @@ def try_order(
     erasing.hide_a_change()
     participants = [make(erasing) for make in beside] + [erase(erasing, contact)]
     run_in_order(participants, choose, erasing.observer, kill)
-    if kill is not None and any(erasing.places()):
-        # Whoever was killed is asked once more.
+    if kill is not None:
         run_in_order([erase(erasing, contact)], choose, erasing.observer)
     erasing.is_erased()
 
@@ -164,4 +166,29 @@ def test_orders_of_an_erase_beside_others(erasing: ErasingArena, soak: float) ->
     for number, random in enumerate(randoms(soak, 3)):
         if random.random() < 0.5:
             erasing.note_days()
-        try_order(erasing, BESIDE[number % 3], lambda runnable: random.randrange(len(runnable)))
+        try_order(erasing, BESIDE[number % 3], chosen_by(random))
+
+
+@pytest.mark.parametrize("other", [hourly, backfill])
+def test_every_order_of_an_erase_beside_one_other(
+    erasing: ErasingArena, other: Make, soak: float
+) -> None:
+    if not soak:
+        pytest.skip("hundreds of orders: make soak")
+    for number, choose in enumerate(AllOrders().rounds(), start=1):
+        erasing.note_days()
+        try_order(erasing, [other], choose)
+        print("order", number)
+
+
+def test_whoever_is_killed_beside_an_erase_or_in_it(erasing: ErasingArena, soak: float) -> None:
+    for number, random in enumerate(randoms(soak, 2)):
+        victim = (len(BESIDE[number % 3]), 0)[number % 2]
+        steps = random.randrange(1, 9 if number % 2 == 0 else 45)
+        erasing.note_days()
+        try_order(
+            erasing,
+            BESIDE[number % 3],
+            chosen_by(random),
+            kill=(victim, steps),
+        )
