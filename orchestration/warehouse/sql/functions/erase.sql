@@ -451,17 +451,27 @@ begin
     where
         family = 'outreach' and tenant_id = p_tenant_id
         and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
+    -- Who gives up its claims meanwhile deletes them by itself, in an order of its own: to wait
+    -- for it could be a deadlock.
     delete from ops.refresh_claim
-    where
-        family = 'outreach' and tenant_id = p_tenant_id
-        and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
+    where ctid in (
+        select ctid from ops.refresh_claim
+        where
+            family = 'outreach' and tenant_id = p_tenant_id
+            and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids))
+        for update skip locked
+    );
+    delete from intermediate.outreach_scope_subjects
+    where ctid in (
+        select ctid from intermediate.outreach_scope_subjects
+        where
+            tenant_id = p_tenant_id
+            and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids))
+        for update skip locked
+    );
     delete from ops.change_queue
     where
         family = 'outreach' and tenant_id = p_tenant_id
-        and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
-    delete from intermediate.outreach_scope_subjects
-    where
-        tenant_id = p_tenant_id
         and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
     -- A row that the source has no more will not be read again.
     for src in select * from ops.capture_source where family = 'outreach' loop
