@@ -171,12 +171,6 @@ class History:
         )
         return compare(expected, actual)
 
-    def backfill_everything(self) -> None:
-        """All days that have rollups."""
-        for account in self.warehouse.accounts():
-            days = self.warehouse.rows("select ops.support_days(%s)", str(account))
-            self.warehouse.backfill_days(account, [day for (day,) in days])
-
     def _member(self, account: int) -> int | None:
         return self.random.choice([account * 100, account * 100 + 1, None])
 
@@ -249,7 +243,7 @@ def any_history(new_support: Callable[[], SupportWarehouse], mode: Mode, seed: i
             ])()  # fmt: skip
         settle(warehouse, mode, "support")
         versions = row_versions(warehouse)
-        history.backfill_everything()
+        warehouse.backfill_everything()
         assert row_versions(warehouse) == versions
         kept = tables(warehouse)
         forget_everything(warehouse, "support")

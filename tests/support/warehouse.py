@@ -185,8 +185,17 @@ class SupportWarehouse:
         return self.backfill_days(account_id, days)
 
     def backfill_days(self, account_id: int, days: Iterable[date]) -> RefreshOutcome:
-        partitions = tuple(Partition(str(account_id), day) for day in days)
-        request = RefreshRequest("support", "backfill", partitions=partitions)
+        return self._backfill(Partition(str(account_id), day) for day in days)
+
+    def backfill_everything(self) -> RefreshOutcome:
+        """All days of all accounts that have rollups."""
+        days = self.rows(
+            "select tenant_id, ops.support_days(tenant_id) from staging.stg_support__tenants"
+        )
+        return self._backfill(Partition(*day) for day in days)
+
+    def _backfill(self, partitions: Iterable[Partition]) -> RefreshOutcome:
+        request = RefreshRequest("support", "backfill", partitions=tuple(partitions))
         return refresh(self.settings, self.url, request)
 
     # What came of it ----------------------------------------------------------------------------
