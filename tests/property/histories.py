@@ -55,7 +55,7 @@ def kill_a_refresh(warehouse: Warehouse, after_nodes: int) -> None:
 
 
 def settle(warehouse: Warehouse, mode: Mode, family: str) -> None:
-    """The last refresh. What no ingest time tells of, reconciliation finds."""
+    """The last refresh. What no ingest time tells of, reconciliation finds, and nothing more."""
     warehouse.refresh()
     if mode == "watermark":
         reconcile(warehouse.settings, warehouse.url, family, allow_shrink=True)
@@ -67,6 +67,8 @@ def settle(warehouse: Warehouse, mode: Mode, family: str) -> None:
     pending, differences = warehouse.pending(), warehouse.differences()
     assert not pending, f"still pending: {pending}"
     assert not differences, "\n".join(differences)
+    drift = reconcile(warehouse.settings, warehouse.url, family).drift
+    assert not drift, f"found by reconciliation: {drift}"
 
 
 def forget_everything(warehouse: Warehouse, family: str) -> None:
