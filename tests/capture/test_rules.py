@@ -82,6 +82,22 @@ def test_metric_registry(support: SupportWarehouse) -> None:
     ]
 
 
+def test_events_change_their_names(support: SupportWarehouse) -> None:
+    """The events that count stay the same: what they mean is another thing."""
+    support.add_account(1, "America/New_York")
+    support.add_event(1, 7, "first_response", LONG_AGO)
+    support.add_event(1, 8, "reply_time", LONG_AGO + timedelta(days=1))
+    support.refresh()
+    support.connection.execute(
+        "update staging.metric_registry set event_name ="
+        " case event_name when 'reply_time' then 'first_response' else 'reply_time' end"
+        " where event_name in ('reply_time', 'first_response')"
+    )
+    support.refresh()
+    assert support.differences() == []
+    assert support.pending() == []
+
+
 def test_the_log_of_refreshes_is_append_only(three_messages: OutreachWarehouse) -> None:
     for statement in (
         "update ops.refresh_log set event = 'failed'",
