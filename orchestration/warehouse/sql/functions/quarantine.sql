@@ -169,28 +169,29 @@ returns bigint
 language plpgsql
 as $$
 declare
-    held timestamp[] := array(
-        select distinct quarantined.ingest_watermark from ops.quarantined_row as quarantined
-        where quarantined.family = src.family and quarantined.source_table = src.source_table
-    );
     noted bigint;
 begin
-    if cardinality(held) = 0 and not exists (
+    if not exists (
+        select from ops.quarantined_row
+        where family = src.family and source_table = src.source_table
+    ) and not exists (
         select from ops.watermark
         where family = src.family and source_table = src.source_table and noted_to >= p_since
     ) then
         return 0;
     end if;
     perform ops.read_arrivals(src, p_since);
-    perform ops.keep_quarantine(src);
+    -- Others may have come in at the same moment.
     select ops.note_pending(
         src.family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key), 'left the quarantine'
     ) into noted
     from fresh_row
-    where fault is null and (
-        ingest_watermark = any(held)
-        or (ingest_watermark is null and array_position(held, null) is not null)
+    where fault is null and (left(row_id, 200), coalesce(ingest_watermark, '-infinity')) in (
+        select quarantined.row_id, coalesce(quarantined.ingest_watermark, '-infinity')
+        from ops.quarantined_row as quarantined
+        where quarantined.family = src.family and quarantined.source_table = src.source_table
     );
+    perform ops.keep_quarantine(src);
     return noted;
 end
 $$;
