@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
+import pytest
+
+from orchestration.warehouse.reconciliation import reconcile
 from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
-from tests.property.histories import set_capture
+from tests.property.histories import Mode, set_capture
 from tests.quarantine import outreach_rows, support_rows
 from tests.quarantine.rows import AT, drop_foreign_keys
 from tests.quarantine.story import look
@@ -78,6 +81,30 @@ def test_outreach_rows(outreach: OutreachWarehouse) -> None:
     outreach.refresh()
     assert outreach.rows(HELD) == []
     assert became_of(outreach, "outreach") == {"rows_in": 13, "counted": 12, "duplicates": 1}
+
+
+@pytest.mark.parametrize("mode", ["watermark", "triggers"])
+def test_an_import_with_old_ingest_times(mode: Mode, outreach: OutreachWarehouse) -> None:
+    drop_foreign_keys(outreach.connection, SCHEMA)
+    outreach_rows.add_tenant(outreach, "acme")
+    set_capture(outreach, mode, "outreach")
+    outreach.refresh()
+    outreach_rows.put_row(outreach, "acme", "outbound_messages", tenant_id="ghost")
+    outreach_rows.put_row(outreach, "acme", "message_events", id="orphan", message_id="nowhere")
+    outreach.refresh()
+    reconcile(outreach.settings, outreach.url, "outreach")
+    outreach.refresh()
+    assert [row[:3] for row in outreach.rows(HELD)] == [
+        ("acme", "message_events", "no_message"),
+        ("ghost", "outbound_messages", "unknown_tenant"),
+    ]
+    became = became_of(outreach, "outreach")
+    assert became["quarantined"] == 2
+
+    outreach.insert("tenants", id="ghost", name="Ghost")
+    outreach.refresh()
+    assert became_of(outreach, "outreach")["quarantined"] == 1
+    assert outreach.rows("select sends from analytics.metrics_tenant_daily where tenant_id='ghost'")
 
 
 def test_support_rows(support: SupportWarehouse) -> None:
