@@ -26,7 +26,7 @@ def quarantine(
 ) -> None:
     """Rows that could not be counted, by tenant, day, table and reason."""
     from orchestration.warehouse.quarantine import intake, quarantined_rows
-    from orchestration.warehouse.tenants import require_tenant
+    from orchestration.warehouse.tenants import known_tenants, require_tenant
 
     output = Output(as_json)
     wanted = tenant or []
@@ -34,7 +34,9 @@ def quarantine(
         families = chosen_families(settings, family)
         held = [row for name in families for row in quarantined_rows(connection, name, wanted)]
         # A row may name a tenant that the source does not have: that is why it is here.
-        for tenant_id in set(wanted) - {row.tenant_id for row in held}:
+        known = {row.tenant_id for row in held}
+        known |= {one.tenant_id for name in families for one in known_tenants(connection, name)}
+        for tenant_id in set(wanted) - known:
             require_tenant(connection, families[0], tenant_id)
         accounts = (
             [line for name in families for line in intake(connection, name, wanted)]

@@ -84,7 +84,8 @@ def reconcile(
 
     Of ``tenant_ids`` (none: all) and the local dates from ``date_from`` to ``date_to`` (both
     included). All of it is seen as of one moment, and nobody has to wait for it: rows that
-    ordinary capture notices are no difference. With ``allow_shrink`` rollups also follow a source
+    ordinary capture notices are no difference. A comparison of everything also finds rows for the
+    quarantine that capture could not see. With ``allow_shrink`` rollups also follow a source
     that was cut off behind them.
 
     Raises ``InputError`` for reversed dates and ``DatabaseError``.
@@ -95,6 +96,8 @@ def reconcile(
     with connect(url, application="rollups reconcile") as connection:
         require_initialised(connection)
         write_config(connection, settings)
+        if not tenant_ids and date_from is None and date_to is None:
+            _renew_quarantine(connection, family)
         for _ in range(ATTEMPTS):
             try:
                 return _reconcile_once(connection, question)
@@ -106,6 +109,13 @@ def reconcile(
         f"reconciliation of {family}: other sessions changed pending work {ATTEMPTS} times while"
         " it looked; run it again when fewer refreshes run"
     )
+
+
+def _renew_quarantine(connection: psycopg.Connection, family: str) -> None:
+    try:
+        connection.execute("select ops.renew_quarantine(%s)", [family])
+    except psycopg.Error as error:
+        raise DatabaseError(f"quarantine of {family}: {one_line(error)}") from error
 
 
 def _reconcile_once(connection: psycopg.Connection, question: list[object]) -> Reconciliation:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
+from orchestration.warehouse.bootstrap import write_config
+from orchestration.warehouse.verify import verify
 from tests.outreach.warehouse import OutreachWarehouse
+from tests.property.histories import Mode, set_capture
 from tests.support.warehouse import SupportWarehouse
 
 LONG_AGO = datetime(2021, 5, 5, 12, 0)
@@ -78,6 +82,22 @@ def test_metric_registry(support: SupportWarehouse) -> None:
     ]
 
 
+def test_events_change_their_names(support: SupportWarehouse) -> None:
+    """The events that count stay the same: what they mean is another thing."""
+    support.add_account(1, "America/New_York")
+    support.add_event(1, 7, "first_response", LONG_AGO)
+    support.add_event(1, 8, "reply_time", LONG_AGO + timedelta(days=1))
+    support.refresh()
+    support.connection.execute(
+        "update staging.metric_registry set event_name ="
+        " case event_name when 'reply_time' then 'first_response' else 'reply_time' end"
+        " where event_name in ('reply_time', 'first_response')"
+    )
+    support.refresh()
+    assert support.differences() == []
+    assert support.pending() == []
+
+
 def test_the_log_of_refreshes_is_append_only(three_messages: OutreachWarehouse) -> None:
     for statement in (
         "update ops.refresh_log set event = 'failed'",
@@ -86,3 +106,72 @@ def test_the_log_of_refreshes_is_append_only(three_messages: OutreachWarehouse) 
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
             three_messages.connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("mode", ["watermark", "triggers"])
+def test_another_first_date_marks_what_it_keeps_out_and_lets_in(
+    three_messages: OutreachWarehouse, mode: Mode
+) -> None:
+    set_capture(three_messages, mode, "outreach")
+    three_messages.refresh()
+    for first, work in (
+        ("2021-05-05", []),
+        # the third message is sent on it
+        ("2021-05-07", ["m0", "m1"]),
+        ("2021-05-06", ["m1"]),
+        # and the second one has an event of the day before
+        ("2000-01-01", ["m0", "m1"]),
+    ):
+        set_first_date(three_messages, first)
+        three_messages.connection.execute("select ops.capture('outreach')")
+        assert three_messages.pending() == [("acme", "message", message) for message in work]
+        three_messages.refresh()
+        assert three_messages.differences() == []
+        assert unaccounted_for(three_messages) == []
+        assert found_by_verify(three_messages, "outreach") == []
+
+
+def test_another_first_date_in_the_support_family(support: SupportWarehouse) -> None:
+    support.add_account(1)
+    for n in range(3):
+        at = LONG_AGO + timedelta(days=n)
+        support.add_conversation(1, n + 1, at)
+        support.add_event(1, n + 1, "conversation_resolved", at, n + 1)
+    # without any time that can be right, it is filed by the date itself
+    support.add_event(1, 9, "reply_time", datetime(1999, 1, 1), updated_at="infinity")
+    support.refresh()
+    quarantine = "select date::text, source_table, reason, row_count from ops.quarantine order by 2"
+    for first, work, held in (
+        ("2021-05-07", ["1", "2", "event/9"], 2),
+        ("2021-05-06", ["2", "event/9"], 1),
+        ("2000-01-01", ["1", "event/9"], 0),
+    ):
+        set_first_date(support, first)
+        support.connection.execute("select ops.capture('support')")
+        assert support.pending() == [("1", "conversation", key) for key in work]
+        support.refresh()
+        assert sorted(row for row in support.rows(quarantine) if row[0] != first) == [
+            (f"2021-05-{5 + n:02}", table, "before_min_event_date", 1)
+            for n in range(held)
+            for table in ("conversations", "reporting_events")
+        ]
+        assert (first, "reporting_events", "before_min_event_date", 1) in support.rows(quarantine)
+        assert unaccounted_for(support) == []
+        assert found_by_verify(support, "support") == []
+
+
+def set_first_date(warehouse: OutreachWarehouse | SupportWarehouse, first: str) -> None:
+    day = date.fromisoformat(first)
+    warehouse.settings = warehouse.settings.model_copy(update={"min_event_date": day})
+    write_config(warehouse.connection, warehouse.settings)
+
+
+def unaccounted_for(warehouse: OutreachWarehouse | SupportWarehouse) -> list[Any]:
+    return warehouse.rows("select * from ops.intake where unaccounted <> 0")
+
+
+def found_by_verify(warehouse: OutreachWarehouse | SupportWarehouse, family: str) -> list[Any]:
+    schema = {"outreach": "dripiq_app", "support": "public"}[family]
+    return verify(
+        warehouse.connection, family, source_schema=schema, date_from=None, date_to=None
+    ).differences

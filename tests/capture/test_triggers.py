@@ -242,3 +242,29 @@ def test_support_tables_are_watched_too(support: SupportWarehouse) -> None:
         assert support.pending() == work, change
         support.refresh()
         assert support.differences() == [], change
+
+
+def test_a_conversation_moves_between_accounts_whose_rows_name_it(
+    support: SupportWarehouse,
+) -> None:
+    """Rows count while the conversation is their own account's, or nobody's."""
+    support.settings = support.settings.model_copy(update={"change_capture": "triggers"})
+    install_triggers(support.connection, "support")
+    support.add_conversation(1, 100, NOON)
+    for account in (1, 2, 3):
+        support.add_account(account, "America/New_York")
+        support.add_event(account, account, "reply_time", NOON, 101)
+        support.add_message(account, account, 101, NOON)
+    support.refresh()
+    all_of_them = [(str(account), "conversation", "101") for account in (1, 2, 3)]
+    for change, work in (
+        ("update conversations set id = 101", [("1", "conversation", "100"), *all_of_them]),
+        ("update conversations set team_id = 5", all_of_them[:1]),
+        ("update conversations set account_id = 3", all_of_them),
+        ("delete from conversations", all_of_them),
+    ):
+        support.connection.execute(change.encode())
+        support.connection.execute("select ops.capture('support')")
+        assert support.pending() == work, change
+        support.refresh()
+        assert support.differences() == [], change

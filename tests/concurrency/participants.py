@@ -17,8 +17,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from orchestration.errors import InputError
 from orchestration.warehouse.backfill import REASON
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.erasing import plan_erasure
+from tests.concurrency.source import application, write_to
 from tests.outreach.warehouse import OutreachWarehouse
 
 FAMILY = "outreach"
@@ -202,6 +205,31 @@ class Scripts:
             )
             yield from self._rebuild(self_)
             yield from self._complete(self_)
+
+        return script
+
+    def erase(self, tenant: str, contact: str) -> Callable[[Participant], Script]:
+        """`rollups erase`, after the application has written to the contact and deleted it."""
+
+        def script(self_: Participant) -> Script:
+            run = self_.driver.execute
+            with application(self_.url, autocommit=True) as source:
+                yield "write"
+                write_to(source, tenant, contact)
+                yield "delete"
+                source.execute("delete from lead_point_of_contacts where id = %s", [contact])
+            yield "take"
+            self._lock(self_, [tenant])
+            try:
+                plan_erasure(self_.driver, tenant, contact)
+            except InputError:
+                # Erased already: by a refresh, as the delete policy says.
+                return
+            yield "erase"
+            run("select ops.outreach_erase_contact(%s, %s, 'test')", [tenant, contact])
+            run("select ops.unlock_tenants(%s, %s)", [FAMILY, [tenant]])
+            self_.holds_tenants = False
+            yield from self.hourly([tenant])(self_)
 
         return script
 

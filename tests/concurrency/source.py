@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from tests.outreach.warehouse import SCHEMA, OutreachWarehouse
 
 TENANT = "acme"
 CONTACT = "ann"
+LAST_DAY = date(2026, 4, 1)
 
 
 def application(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
@@ -35,6 +37,24 @@ def add_event(session: psycopg.Connection[Any], event_id: str, **values: Any) ->
             sql.SQL(", ").join([sql.Placeholder()] * len(row)),
         ),
         list(row.values()),
+    )
+
+
+def write_to(session: psycopg.Connection[Any], tenant: str, contact: str) -> None:
+    """One more message to a contact, if there is one, on a day of its own; and its opening."""
+    message = f"{contact}_last"
+    session.execute(
+        "insert into outbound_messages (id, tenant_id, campaign_id, contact_id, channel,"
+        " dedupe_key, state, sent_at, updated_at)"
+        " select %s, %s, id, contact_id, 'email', %s, 'sent', %s, now()"
+        " from contact_campaigns where contact_id = %s on conflict do nothing",
+        [message, tenant, message, LAST_DAY, contact],
+    )
+    session.execute(
+        "insert into message_events (id, tenant_id, message_id, type, event_at)"
+        " select id || '_open', tenant_id, id, 'open', sent_at from outbound_messages"
+        " where id = %s on conflict do nothing",
+        [message],
     )
 
 

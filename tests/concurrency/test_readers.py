@@ -1,4 +1,4 @@
-"""Readers see only whole states of a table, and no refresh makes them wait."""
+"""Readers see only whole states of a table, and neither refresh nor erasure makes them wait."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.erasing import ErasurePlan, erase, plan_erasure
 from tests.outreach.warehouse import OutreachWarehouse
 
 pytestmark = pytest.mark.slow
@@ -105,9 +106,36 @@ def test_reads_during_refreshes_see_whole_states(acme: OutreachWarehouse) -> Non
         assert len(set(reads)) > 1
 
 
-def test_a_refresh_needs_no_lock_that_a_reader_must_wait_for(acme: OutreachWarehouse) -> None:
-    send(acme.connection, 1, 50)
+def test_reads_during_an_erasure_see_every_total(acme: OutreachWarehouse) -> None:
+    send(acme.connection, 1, 500)
+    plan = plan_to_erase_half(acme)
+    with ExitStack() as stack:
+        seen = {table: stack.enter_context(readers(acme.url, table)) for table in SENDS}
+        erase(acme.settings, acme.url, plan, "test")
+    for reads in seen.values():
+        assert set(reads) == {(500, 500)}
+    assert acme.rows(
+        "select contact_id, sum(sends) from analytics.metrics_contact_hourly group by 1 order by 1"
+    ) == [("__erased__", 250), ("ann", 250)]
+
+
+def plan_to_erase_half(acme: OutreachWarehouse) -> ErasurePlan:
+    """Another contact, counted, to whom every second message went; the source has deleted it."""
+    acme.add_contact("acme", "bob", "bob@acme.example")
+    acme.connection.execute(
+        "update outbound_messages set contact_id = 'bob', campaign_id = 'campaign_bob'"
+        " where mod(substring(id, 2)::int, 2) = 0"
+    )
     acme.refresh()
+    acme.connection.execute("delete from lead_point_of_contacts where id = 'bob'")
+    return plan_erasure(acme.connection, "acme", "bob")
+
+
+def test_no_lock_is_needed_that_a_reader_must_wait_for(
+    acme: OutreachWarehouse,
+) -> None:
+    send(acme.connection, 1, 50)
+    plan = plan_to_erase_half(acme)
     send(acme.connection, 51, 100)
     database = sql.Identifier(acme.url.rsplit("/", 1)[1])
     # A refresh that needed such a lock would wait for this reader, and fail.
@@ -126,5 +154,6 @@ def test_a_refresh_needs_no_lock_that_a_reader_must_wait_for(acme: OutreachWareh
         ).fetchone()
         assert held is not None
         assert held[0] >= len(SENDS)
+        erase(acme.settings, acme.url, plan, "test")
         acme.refresh()
-    assert acme.differences() == []
+    assert acme.rows("select sum(sends) from analytics.metrics_tenant_daily") == [(100,)]

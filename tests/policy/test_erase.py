@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from orchestration.errors import DatabaseError
@@ -16,8 +15,7 @@ from orchestration.warehouse.erasing import erase, plan_erasure
 from tests.cli.conftest import Rollups, fingerprint
 from tests.outreach.warehouse import OutreachWarehouse
 from tests.policy.conftest import fill, switch
-
-OUR_SCHEMAS = ("ops", "staging", "intermediate", "analytics", "report")
+from tests.policy.traces import ids_of, places_of
 
 
 @pytest.fixture(scope="session")
@@ -41,43 +39,6 @@ def rollups(new_database: Callable[..., str], small_template: str, test_home: Pa
 def warehouse(rollups: Rollups, outreach_settings: Settings) -> Iterator[OutreachWarehouse]:
     with OutreachWarehouse(outreach_settings, rollups.url) as made:
         yield made
-
-
-def ids_of(warehouse: OutreachWarehouse, contact: str) -> set[str]:
-    """Every id in the source that leads to the contact: its own and those that hang on it."""
-    found = warehouse.rows(
-        "select id from contact_campaigns where contact_id = %s"
-        " union select id from outbound_messages where contact_id = %s"
-        " union select e.id from message_events e join outbound_messages m on e.message_id = m.id"
-        " where m.contact_id = %s"
-        " union select t.id from campaign_transitions t join contact_campaigns c"
-        " on t.campaign_id = c.id where c.contact_id = %s",
-        *[contact] * 4,
-    )
-    return {row[0] for row in found} | {contact}
-
-
-def places_of(warehouse: OutreachWarehouse, ids: set[str]) -> list[str]:
-    """Columns of our tables in which one of the ids is part of the text."""
-    columns = warehouse.rows(
-        "select n.nspname, c.relname, a.attname from pg_attribute a"
-        " join pg_class c on a.attrelid = c.oid join pg_namespace n on c.relnamespace = n.oid"
-        " where n.nspname = any(%s) and c.relkind in ('r', 'p', 'm') and a.attnum > 0"
-        " and not a.attisdropped",
-        list(OUR_SCHEMAS),
-    )
-    assert len(columns) > 100
-    found = []
-    for schema, table, column in columns:
-        query = sql.SQL(
-            "select count(*) from {} where exists"
-            " (select 1 from unnest(%s::text[]) as id"
-            " where {}::text ~ ('(^|[^[:alnum:]_-])' || id || '($|[^[:alnum:]_-])'))"
-        ).format(sql.Identifier(schema, table), sql.Identifier(column))
-        row = warehouse.connection.execute(query, [list(ids)]).fetchone()
-        if row and row[0]:
-            found.append(f"{schema}.{table}.{column}: {row[0]}")
-    return found
 
 
 def totals(warehouse: OutreachWarehouse) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import pandas as pd
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -56,7 +55,7 @@ def kill_a_refresh(warehouse: Warehouse, after_nodes: int) -> None:
 
 
 def settle(warehouse: Warehouse, mode: Mode, family: str) -> None:
-    """The last refresh. What no ingest time tells of, reconciliation finds."""
+    """The last refresh. What no ingest time tells of, reconciliation finds, and nothing more."""
     warehouse.refresh()
     if mode == "watermark":
         reconcile(warehouse.settings, warehouse.url, family, allow_shrink=True)
@@ -68,22 +67,48 @@ def settle(warehouse: Warehouse, mode: Mode, family: str) -> None:
     pending, differences = warehouse.pending(), warehouse.differences()
     assert not pending, f"still pending: {pending}"
     assert not differences, "\n".join(differences)
+    drift = reconcile(warehouse.settings, warehouse.url, family).drift
+    assert not drift, f"found by reconciliation: {drift}"
 
 
 def forget_everything(warehouse: Warehouse, family: str) -> None:
     """Empties all of ours but the settings: the next refresh rebuilds it from the source."""
-    tables = warehouse.rows(
+    state = [
+        sql.Identifier("ops", name)
+        for name in ("watermark", "seen", "pending", f"{family}_touched")
+    ]
+    for table in [*_tables(warehouse), *state]:
+        warehouse.connection.execute(sql.SQL("truncate {}").format(table))
+
+
+def tables(warehouse: Warehouse) -> dict[str, list[str]]:
+    """The rows of all our tables, to compare two builds of them."""
+    return _rows_of(warehouse, sql.SQL("built::text"))
+
+
+def row_versions(warehouse: Warehouse) -> dict[str, list[str]]:
+    """What tells a row from the same row written again, of all our tables."""
+    return _rows_of(warehouse, sql.SQL("(ctid, xmin, xmax)::text"))
+
+
+def _rows_of(warehouse: Warehouse, columns: sql.SQL) -> dict[str, list[str]]:
+    return {
+        table.as_string(warehouse.connection): [
+            row[0]
+            for row in warehouse.connection.execute(
+                sql.SQL("select {} from {} as built order by 1").format(columns, table)
+            ).fetchall()
+        ]
+        for table in _tables(warehouse)
+    }
+
+
+def _tables(warehouse: Warehouse) -> list[sql.Identifier]:
+    names = warehouse.rows(
         "select relnamespace::regnamespace::text, relname from pg_class where relkind in ('r', 'p')"
         " and relnamespace::regnamespace::text in ('analytics', 'intermediate')"
     )
-    state = [("ops", name) for name in ("watermark", "seen", "pending", f"{family}_touched")]
-    for schema, name in [*tables, *state]:
-        warehouse.connection.execute(sql.SQL("truncate {}").format(sql.Identifier(schema, name)))
-
-
-def as_rows(mart: pd.DataFrame) -> list[tuple[object, ...]]:
-    """A mart's rows in an order of their own, to compare two builds of it."""
-    return sorted(map(tuple, mart.astype(str).to_numpy().tolist()))
+    return [sql.Identifier(*name) for name in names]
 
 
 def run_histories(history: Callable[[int], None], soak: float, examples: int = 3) -> None:

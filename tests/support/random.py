@@ -29,6 +29,8 @@ EVENTS = (
 )  # fmt: skip
 VALUES = (None, 0.0, 0.1, 0.2, 1.5, 60.0, 3600.0, 86_399.999, 1e9, float("nan"), float("inf"))
 LABELS = ("billing", "bug", "vip")
+# Conversations that are named before they are there.
+GHOSTS = (900_000_000, 900_000_001, 900_000_002)
 MESSAGE_TYPES = (0, 0, 1, 1, 1, 2, 3)
 
 
@@ -74,10 +76,12 @@ class RandomSupport:
         self.conversations[account].append(self.number)
         return self.number
 
-    def add_event(self, account: int, ingested_at: datetime | None = None) -> None:
+    def add_event(
+        self, account: int, ingested_at: datetime | None = None, at: datetime | None = None
+    ) -> None:
         """An event of a conversation of the account, of none, or of one that is not there."""
         self.number += 1
-        at = self.moment(account)
+        at = at or self.moment(account)
         event: dict[str, Any] = {
             "inbox_id": self._some(account, 3), "user_id": self._some(account, 2),
             "value": self.random.choice(VALUES),
@@ -121,7 +125,7 @@ class RandomSupport:
         if draw < 0.1 or not self.conversations[account]:
             return None
         if draw < 0.15:
-            return 900_000_000 + self.random.randrange(3)
+            return self.random.choice(GHOSTS)
         return self.random.choice(self.conversations[account][-12:])
 
     def _some(self, account: int, choices: int) -> int | None:

@@ -61,6 +61,11 @@ COUNTS = {
     "conversation_bot_resolved": "bot_resolutions_count",
 }
 HANDOFF = "conversation_bot_handoff"
+EVENT_OF_METRIC = {
+    metric: name
+    for metrics in (DURATIONS, COUNTS, {HANDOFF: "bot_handoffs_count"})
+    for name, metric in metrics.items()
+}
 
 
 def recount(accounts: Mapping[int, Account]) -> dict[str, Mart]:

@@ -196,8 +196,13 @@ def _is_sound(row: Row) -> bool:
     )
 
 
-def read_accounts(tables: Mapping[str, Iterable[Row]]) -> dict[int, Account]:
-    """The accounts by id, with what belongs to each."""
+def read_accounts(
+    tables: Mapping[str, Iterable[Row]], meanings: Mapping[str, str] | None = None
+) -> dict[int, Account]:
+    """The accounts by id, with what belongs to each.
+
+    ``meanings``: the usual name of an event by the name it has here; others have no meaning.
+    """
     rows = sound_rows({name: list(tables.get(name, ())) for name in TABLES})
     accounts = {
         row["id"]: Account(
@@ -212,7 +217,8 @@ def read_accounts(tables: Mapping[str, Iterable[Row]]) -> dict[int, Account]:
             account.messages.append(_message(row))
     for row in rows["reporting_events"]:
         if account := accounts.get(row["account_id"]):
-            account.events.append(_event(row))
+            name = row["name"] if meanings is None else meanings.get(row["name"], "")
+            account.events.append(_event(row, name))
     return accounts
 
 
@@ -267,10 +273,10 @@ def _message(row: Row) -> Message:
     )
 
 
-def _event(row: Row) -> Event:
+def _event(row: Row, name: str) -> Event:
     return Event(
         row["id"],
-        row["name"],
+        name,
         row["conversation_id"],
         row["inbox_id"],
         row["user_id"],

@@ -15,7 +15,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
-from tests.support.recount import compare, read_marts, recount
+from tests.support.recount import EVENT_OF_METRIC, compare, read_marts, recount
 from tests.support.source import STATUSES, Account, read_accounts, read_tables
 
 SCHEMA = "public"
@@ -185,15 +185,26 @@ class SupportWarehouse:
         return self.backfill_days(account_id, days)
 
     def backfill_days(self, account_id: int, days: Iterable[date]) -> RefreshOutcome:
-        partitions = tuple(Partition(str(account_id), day) for day in days)
-        request = RefreshRequest("support", "backfill", partitions=partitions)
+        return self._backfill(Partition(str(account_id), day) for day in days)
+
+    def backfill_everything(self) -> RefreshOutcome:
+        """All days of all accounts that have rollups."""
+        days = self.rows(
+            "select tenant_id, ops.support_days(tenant_id) from staging.stg_support__tenants"
+        )
+        return self._backfill(Partition(*day) for day in days)
+
+    def _backfill(self, partitions: Iterable[Partition]) -> RefreshOutcome:
+        request = RefreshRequest("support", "backfill", partitions=tuple(partitions))
         return refresh(self.settings, self.url, request)
 
     # What came of it ----------------------------------------------------------------------------
 
     def accounts(self) -> dict[int, Account]:
-        """The source as a recount reads it."""
-        accounts = read_accounts(read_tables(self.connection, self.schema))
+        """The source as a recount reads it, by the names that events have in the registry now."""
+        names = self.rows("select event_name, rollup_metric from staging.metric_registry")
+        meanings = {name: EVENT_OF_METRIC[metric] for name, metric in names}
+        accounts = read_accounts(read_tables(self.connection, self.schema), meanings)
         settings = self.rows("select tenant_id, timezone from ops.tenant_setting"
                              " where family = 'support' and timezone is not null")  # fmt: skip
         for tenant_id, zone in settings:

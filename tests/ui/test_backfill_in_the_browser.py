@@ -195,15 +195,14 @@ def _wait_for_success(connection: psycopg.Connection, known: list[tuple[str, str
 
 def _wait_for_idle(connection: psycopg.Connection) -> None:
     deadline = time.monotonic() + BACKFILL_SECONDS
-    running = []
-    while time.monotonic() < deadline:
+    while True:
         running = connection.execute(
             "select run_id from dagster.runs where status not in ('SUCCESS', 'FAILURE', 'CANCELED')"
         ).fetchall()
         if not running:
             return
+        assert time.monotonic() < deadline, f"runs go on for {BACKFILL_SECONDS} s: {running}"
         time.sleep(1)
-    raise AssertionError(f"runs did not end within {BACKFILL_SECONDS} s: {running}")
 
 
 def _backfill_runs(connection: psycopg.Connection) -> list[tuple[str, str]]:

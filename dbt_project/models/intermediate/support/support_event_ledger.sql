@@ -14,7 +14,7 @@ with subjects as (
 ),
 
 registry as (
-    select distinct event_name from {{ ref('metric_registry') }}
+    {{ support_counted_events() }}
 ),
 
 of_conversations as (
@@ -84,7 +84,7 @@ select
     events.value::text::numeric as value,
     events.value_in_business_hours::text::numeric as business_value,
     events.ingested_at,
-    {{ support_row_hash('events') }} as source_hash
+    {{ support_row_hash('events', ['registry.rule_hash']) }} as source_hash
 from events
 inner join registry
     on events.name = registry.event_name

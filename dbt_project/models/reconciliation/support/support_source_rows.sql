@@ -11,7 +11,7 @@ conversations as (
 ),
 
 registry as (
-    select distinct event_name from {{ ref('metric_registry') }}
+    {{ support_counted_events() }}
 ),
 
 rows_of_parts as (
@@ -20,7 +20,7 @@ rows_of_parts as (
         'reporting_events' as part,
         coalesce(events.conversation_id::text, 'event/' || events.event_id) as key,
         events.occurred_at as filed_at,
-        {{ support_row_hash('events') }} as row_hash
+        {{ support_row_hash('events', ['registry.rule_hash']) }} as row_hash
     from {{ ref('stg_support__events') }} as events
     inner join registry
         on events.name = registry.event_name

@@ -120,8 +120,8 @@ begin
     end if;
     perform ops.lock_pending(p_family);
     select ops.safe_horizon(min(captured_at)) into noted_before from ops.watermark where family = p_family;
-    noted := ops.note_changed_rules(p_family) + ops.note_changed_zones(p_family)
-        + ops.take_change_queue(p_family);
+    noted := ops.note_changed_rules(p_family) + ops.note_changed_first_date(p_family)
+        + ops.note_changed_zones(p_family) + ops.take_change_queue(p_family);
 
     for src in select * from ops.capture_source where family = p_family order by source_table loop
         select ingested_to, captured_at into known_to, complete_to
@@ -288,28 +288,10 @@ begin
         $q$, seed_name) into changed;
         if is_known and changed is not null then
             execute format($q$
-                with affected as (
-                    select distinct tenant_id, grain, key from ops.%1$I($1, $2)
-                    where ops.is_tenant_id(tenant_id)
-                ),
-
-                work as (
-                    select
-                        tenant_id, grain, key,
-                        count(*) over (partition by tenant_id) > ops.most_subjects() as is_much
-                    from affected
-                ),
-
-                noted as (
-                    select ops.note_pending(
-                        $3, array_agg(tenant_id), case when is_much then 'tenant' else grain end,
-                        array_agg(case when is_much then '' else key end), 'rules changed in ' || $1
-                    ) as pieces
-                    from work
-                    group by case when is_much then 'tenant' else grain end
+                select ops.note_affected(
+                    $3, array_agg(tenant_id), array_agg(grain), array_agg(key), 'rules changed in ' || $1
                 )
-
-                select coalesce(sum(pieces), 0)::bigint from noted
+                from ops.%1$I($1, $2)
             $q$, p_family || '_affected') into noted_now using seed_name, changed, p_family;
             noted := noted + noted_now;
         end if;
@@ -318,6 +300,76 @@ begin
 end
 $$;
 comment on function ops.note_changed_rules is 'Marks pending what a changed row of a rule seed concerns, over all history';
+
+create or replace function ops.note_changed_first_date(p_family text) returns bigint
+language plpgsql
+as $$
+declare
+    rule_name text := p_family || '_min_event_date';
+    first_at timestamptz := ops.min_event_at();
+    known_at timestamptz := (select (known.rule #>> '{}')::timestamptz from ops.rule_row as known where known.seed = rule_name);
+    src ops.capture_source;
+    noted bigint := 0;
+    noted_now bigint;
+begin
+    if known_at is not distinct from first_at then
+        return 0;
+    end if;
+    delete from ops.rule_row where seed = rule_name;
+    insert into ops.rule_row (seed, rule) values (rule_name, to_jsonb(first_at));
+    if known_at is null then
+        return 0;
+    end if;
+    for src in select * from ops.capture_source where family = p_family order by source_table loop
+        -- Rows between the two dates, and those that are filed by the date for want of any other.
+        execute format($q$
+            select ops.note_affected(
+                $1, array_agg(tenant_id), array_agg($2::text), array_agg(%1$s), 'ROLLUPS_MIN_EVENT_DATE changed'
+            )
+            from %2$s
+            where
+                (occurred_at >= least($3, $4) and occurred_at < greatest($3, $4))
+                or ops.filed_at(occurred_at, ingested_at, $3) <> ops.filed_at(occurred_at, ingested_at, $4)
+        $q$, src.subject_key, src.relation) into noted_now
+        using p_family, src.subject_grain, known_at, first_at;
+        noted := noted + noted_now;
+        perform ops.read_arrivals(src, null, true);
+        perform ops.keep_quarantine(src);
+    end loop;
+    return noted;
+end
+$$;
+comment on function ops.note_changed_first_date is 'Marks pending what another first date of activity (ROLLUPS_MIN_EVENT_DATE) lets in, keeps out or moves';
+
+create or replace function ops.note_affected(
+    p_family text, p_tenant_ids text[], p_grains text[], p_keys text[], p_reason text
+) returns bigint
+language sql
+as $$
+    with work as (
+        select
+            affected.*,
+            count(*) over (partition by affected.tenant_id) > ops.most_subjects() as is_much
+        from (
+            select distinct listed.tenant_id, listed.grain, listed.key
+            from unnest(p_tenant_ids, p_grains, p_keys) as listed (tenant_id, grain, key)
+            -- what cannot be a key is in quarantine
+            where ops.is_tenant_id(listed.tenant_id) and octet_length(listed.key) <= 510
+        ) as affected
+    ),
+
+    noted as (
+        select ops.note_pending(
+            p_family, array_agg(tenant_id), case when is_much then 'tenant' else grain end,
+            array_agg(case when is_much then '' else key end), p_reason
+        ) as pieces
+        from work
+        group by case when is_much then 'tenant' else grain end
+    )
+
+    select coalesce(sum(pieces), 0)::bigint from noted
+$$;
+comment on function ops.note_affected is 'Notes subjects as pending; of a tenant with very many of them the whole history instead';
 
 create or replace function ops.most_subjects() returns bigint
 language sql immutable

@@ -101,6 +101,20 @@ begin
     get diagnostics transitions = row_count;
 
     optouts := ops.outreach_erase_optouts(p_refresh_id);
+    -- What is in scope and unknown would be deleted: the new keys are known wherever the tenant is
+    -- in scope, in this refresh and in one of dbt by itself that is between two models.
+    insert into intermediate.outreach_scope_subjects (refresh_id, tenant_id, grain, key, whole)
+    select running.refresh_id, erased.tenant_id, erased.grain, erased.key, true
+    from (
+        select tenant_id, 'message' as grain, new_id as key from pg_temp.erased_message
+        union
+        select tenant_id, 'campaign', '__erased__' from pg_temp.erased_campaign
+    ) as erased
+    inner join (
+        select distinct refresh_id, tenant_id from intermediate.outreach_scope_subjects
+    ) as running
+        on erased.tenant_id = running.tenant_id
+    on conflict (refresh_id, tenant_id, grain, key) do update set whole = true;
     return jsonb_build_object(
         'outreach_activity_ledger', activities, 'metrics_message', messages,
         'outreach_transition_ledger', transitions, 'outreach_optout_ledger', optouts
@@ -223,12 +237,6 @@ begin
     perform ops.outreach_erase(
         ops.current_refresh_id(), message_tenants, message_ids, campaign_tenants, campaign_ids
     );
-    -- Their new keys are in scope like the old ones: what is in scope and unknown would be deleted.
-    insert into intermediate.outreach_scope_subjects (refresh_id, tenant_id, grain, key, whole)
-    select ops.current_refresh_id(), tenant_id, 'message', new_id, true from pg_temp.erased_message
-    union
-    select ops.current_refresh_id(), tenant_id, 'campaign', '__erased__', true from pg_temp.erased_campaign
-    on conflict (refresh_id, tenant_id, grain, key) do update set whole = true;
 end
 $$;
 comment on function ops.outreach_erase_vanished is 'Under delete policy erase: erases the subjects of this session''s refresh that are gone from the source';
@@ -443,17 +451,27 @@ begin
     where
         family = 'outreach' and tenant_id = p_tenant_id
         and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
+    -- Who gives up its claims meanwhile deletes them by itself, in an order of its own: to wait
+    -- for it could be a deadlock.
     delete from ops.refresh_claim
-    where
-        family = 'outreach' and tenant_id = p_tenant_id
-        and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
+    where ctid in (
+        select ctid from ops.refresh_claim
+        where
+            family = 'outreach' and tenant_id = p_tenant_id
+            and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids))
+        for update skip locked
+    );
+    delete from intermediate.outreach_scope_subjects
+    where ctid in (
+        select ctid from intermediate.outreach_scope_subjects
+        where
+            tenant_id = p_tenant_id
+            and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids))
+        for update skip locked
+    );
     delete from ops.change_queue
     where
         family = 'outreach' and tenant_id = p_tenant_id
-        and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
-    delete from intermediate.outreach_scope_subjects
-    where
-        tenant_id = p_tenant_id
         and (grain = 'message' and key = any(p_message_ids) or grain = 'campaign' and key = any(p_campaign_ids));
     -- A row that the source has no more will not be read again.
     for src in select * from ops.capture_source where family = 'outreach' loop

@@ -169,28 +169,29 @@ returns bigint
 language plpgsql
 as $$
 declare
-    held timestamp[] := array(
-        select distinct quarantined.ingest_watermark from ops.quarantined_row as quarantined
-        where quarantined.family = src.family and quarantined.source_table = src.source_table
-    );
     noted bigint;
 begin
-    if cardinality(held) = 0 and not exists (
+    if not exists (
+        select from ops.quarantined_row
+        where family = src.family and source_table = src.source_table
+    ) and not exists (
         select from ops.watermark
         where family = src.family and source_table = src.source_table and noted_to >= p_since
     ) then
         return 0;
     end if;
     perform ops.read_arrivals(src, p_since);
-    perform ops.keep_quarantine(src);
+    -- Others may have come in at the same moment.
     select ops.note_pending(
         src.family, array_agg(tenant_id), src.subject_grain, array_agg(subject_key), 'left the quarantine'
     ) into noted
     from fresh_row
-    where fault is null and (
-        ingest_watermark = any(held)
-        or (ingest_watermark is null and array_position(held, null) is not null)
+    where fault is null and (left(row_id, 200), coalesce(ingest_watermark, '-infinity')) in (
+        select quarantined.row_id, coalesce(quarantined.ingest_watermark, '-infinity')
+        from ops.quarantined_row as quarantined
+        where quarantined.family = src.family and quarantined.source_table = src.source_table
     );
+    perform ops.keep_quarantine(src);
     return noted;
 end
 $$;
@@ -209,6 +210,26 @@ begin
 end
 $$;
 comment on function ops.replay_quarantine(text) is 'For a backfill, which captures nothing: whatever was put right counts again';
+
+create or replace function ops.renew_quarantine(p_family text) returns bigint
+language plpgsql
+set timezone = 'UTC'
+as $$
+declare
+    src ops.capture_source;
+    noted bigint := 0;
+begin
+    perform ops.lock_pending(p_family);
+    for src in select * from ops.capture_source where family = p_family order by source_table loop
+        noted := noted + ops.replay_quarantine(src);
+        perform ops.read_arrivals(src, null, true);
+        noted := noted + ops.note_rows_gone_bad(src);
+        perform ops.keep_quarantine(src);
+    end loop;
+    return noted;
+end
+$$;
+comment on function ops.renew_quarantine is 'For a reconciliation, which reads everything: finds rows that fit no ledger and came in with an old ingest time, as an import may write it';
 
 -- What people look at ------------------------------------------------------------------------------
 

@@ -57,6 +57,14 @@ from (
         'support', 'conversations',
         'id, account_id, inbox_id, assignee_id, team_id, created_at',
         'select account_id::text, ''conversation'', id::text from changed'
+        -- Rows of other accounts that name it count while it is nobody's. One that stays where it
+        -- is stands in an update twice.
+        ' union all select named.account_id::text, ''conversation'', moved.id::text'
+        ' from (select id from changed group by id, account_id having count(*) = 1) as moved'
+        ' cross join lateral ('
+        ' select account_id from %1$I.reporting_events where conversation_id = moved.id'
+        ' union select account_id from %1$I.messages where conversation_id = moved.id'
+        ' ) as named'
     ),
     (
         'support', 'messages',
