@@ -65,6 +65,8 @@ def deploy(settings: Settings, url: str, models: Sequence[str]) -> list[NodeResu
             results = dbt_project(settings).run(
                 ["build", "--exclude-resource-type", "unit_test", "--select", *models]
             )
+            # Views that are built after these read them.
+            make_visible(connection)
     built = [result for result in results if result.resource_type in ("model", "seed")]
     _require_success("deploy", built)
     return results
@@ -183,7 +185,7 @@ def _deploy_models(
         for label, arguments in _DEPLOY_STEPS:
             progress(label)
             _require_success(label, dbt_project(settings).run(arguments))
-            # Views of a later step read them.
+            # Views of a later step read these.
             make_visible(connection)
 
 

@@ -36,11 +36,15 @@ class TriggerStatus:
 
 
 def source_triggers(connection: psycopg.Connection, family: str) -> list[TriggerStatus]:
-    """Every table of a family that triggers would watch."""
-    rows = connection.execute(
-        "select source_table, relation, status, installed_at, waiting from ops.source_triggers(%s)",
-        [family],
-    )
+    """Every table of a family that triggers would watch. ``DatabaseError`` without the right."""
+    try:
+        rows = connection.execute(
+            "select source_table, relation, status, installed_at, waiting"
+            " from ops.source_triggers(%s)",
+            [family],
+        )
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseError(f"{one_line(error)}; use the role that runs `rollups init`") from None
     return [TriggerStatus(family, *row) for row in rows]
 
 

@@ -194,8 +194,11 @@ def test_without_the_right_nothing_is_installed(
     watched: OutreachWarehouse, application: psycopg.Connection
 ) -> None:
     remove_triggers(watched.connection, "outreach")
+    with pytest.raises(DatabaseError, match=r"permission denied for .*; use the role"):
+        install_triggers(application, "outreach")
     watched.connection.execute(
         "grant usage on schema ops to test_application;"
+        " grant execute on all functions in schema ops to test_application;"
         " grant all on all tables in schema ops to test_application;"
         " grant create on schema ops to test_application"
     )

@@ -18,7 +18,7 @@ from orchestration.warehouse.source_contract import source_schema
 from orchestration.warehouse.verify import verify
 
 RELEASES = sorted(Path(__file__).parent.joinpath("releases").glob("*.sql.gz"))
-ANALYST_VIEW = "select date, sum(sends) as sends from analytics.metrics_tenant_daily group by date"
+ANALYST_VIEW = "select date, sum(sends) as sends from analytics.rpt_tenant_daily group by date"
 
 
 class Old:

@@ -37,24 +37,35 @@
     dropped first, with those of ours that read it; the deployment makes these anew.
 -#}
 {% macro in_former_order(existing, query) -%}
-    {%- set former = adapter.get_columns_in_relation(existing) -%}
-    {%- set present = get_column_schema_from_query(query) -%}
-    {%- set types = {} -%}
-    {%- for column in present -%}{%- do types.update({column.name: column.data_type}) -%}{%- endfor -%}
-    {%- set names = former | map(attribute='name') | list -%}
+    {%- do run_query('create or replace temporary view renewed_view as ' ~ query) -%}
+    {%- set former = view_columns(existing) -%}
+    {%- set present = view_columns('renewed_view') -%}
+    {%- do run_query('drop view renewed_view') -%}
     {%- set lost = [] -%}
-    {%- for column in former if types.get(column.name) != column.data_type -%}
-        {%- do lost.append(column.name) -%}
+    {%- for column, type in former.items() if present.get(column) != type -%}
+        {%- do lost.append(column) -%}
     {%- endfor -%}
+    {%- set names = former | list -%}
     {%- if lost -%}
         {%- do drop_with_readers(existing, lost) -%}
         {{ return(query) }}
-    {%- endif -%}
-    {%- if names == present[:names | length] | map(attribute='name') | list -%}
+    {%- elif names == (present | list)[:names | length] -%}
         {{ return(query) }}
     {%- endif -%}
-    {%- set added = present | map(attribute='name') | reject('in', names) | list -%}
+    {%- set added = present | reject('in', names) | list -%}
     {{ return('select ' ~ (names + added) | map('tojson') | join(', ') ~ ' from (' ~ query ~ ') as renewed') }}
+{%- endmacro %}
+
+
+{#- Names of a view's columns, in order, and their types. -#}
+{% macro view_columns(view) -%}
+    {%- set found = run_query(
+        'select attname, format_type(atttypid, atttypmod) from pg_attribute'
+        " where attrelid = '" ~ view ~ "'::regclass and attnum > 0 order by attnum"
+    ) -%}
+    {%- set types = {} -%}
+    {%- for row in found.rows -%}{%- do types.update({row[0]: row[1]}) -%}{%- endfor -%}
+    {{ return(types) }}
 {%- endmacro %}
 
 
