@@ -145,7 +145,7 @@ begin
                 sum(row_count) as rows_in,
                 sum(row_count) filter (where verdict = 'quarantined') as held
             from (
-                select tenant_id, verdict, row_count from ops.%I() where date > current_date - 7
+                select tenant_id, verdict, row_count from intermediate.%I where date > current_date - 7
                 union all
                 select tenant_id, 'quarantined', row_count from ops.quarantined_row
                 where family = $1 and date > current_date - 7
