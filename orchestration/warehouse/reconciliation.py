@@ -96,11 +96,12 @@ def reconcile(
     with connect(url, application="rollups reconcile") as connection:
         require_initialised(connection)
         write_config(connection, settings)
-        if not tenant_ids and date_from is None and date_to is None:
-            _renew_quarantine(connection, family)
         for _ in range(ATTEMPTS):
             try:
-                return _reconcile_once(connection, question)
+                found = _reconcile_once(connection, question)
+                if not tenant_ids and date_from is None and date_to is None:
+                    connection.execute("select ops.renew_quarantine(%s)", [family])
+                return found
             except errors.SerializationFailure:
                 continue
             except psycopg.Error as error:
@@ -109,13 +110,6 @@ def reconcile(
         f"reconciliation of {family}: other sessions changed pending work {ATTEMPTS} times while"
         " it looked; run it again when fewer refreshes run"
     )
-
-
-def _renew_quarantine(connection: psycopg.Connection, family: str) -> None:
-    try:
-        connection.execute("select ops.renew_quarantine(%s)", [family])
-    except psycopg.Error as error:
-        raise DatabaseError(f"quarantine of {family}: {one_line(error)}") from error
 
 
 def _reconcile_once(connection: psycopg.Connection, question: list[object]) -> Reconciliation:
