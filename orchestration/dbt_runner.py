@@ -80,6 +80,7 @@ class DbtProject:
         manifest = self._load_manifest()
         with (
             _environment(self._settings),
+            _without_stack_walks(),
             tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target,
         ):
             outcome = dbtRunner(manifest=manifest, callbacks=[_node_callback(on_node)]).invoke(
@@ -189,6 +190,20 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_stack_walks() -> Iterator[None]:
+    # For each of its behaviour flags dbt walks the stack to name the caller in a message that is
+    # never shown here; below Dagster or a test runner that takes longer than all the rest.
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    walk = BehaviorFlagRendered._default_source
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters.postgres.impl")
+    try:
+        yield
+    finally:
+        BehaviorFlagRendered._default_source = staticmethod(walk)
 
 
 def _retarget(manifest: Any, database: str) -> None:
