@@ -90,7 +90,12 @@ def waiting_siblings(
 
 
 def finish(context: Context, run_ids: Sequence[str]) -> None:
-    """End waiting runs whose work this one has done. The pool lets none start meanwhile."""
+    """End waiting runs whose work this one has done. The pool lets none start meanwhile.
+
+    They tell of the checks as this one does: else a check's latest execution had no result.
+    """
+    of_checks = DagsterEventType.ASSET_CHECK_EVALUATION
+    checks = context.instance.all_logs(context.run.run_id, of_type=of_checks)
     for run_id in run_ids:
         context.instance.add_run_tags(run_id, {DONE_TAG: f"{context.run.run_id} for {run_id}"})
         run = context.instance.get_run_by_id(run_id)
@@ -99,6 +104,13 @@ def finish(context: Context, run_ids: Sequence[str]) -> None:
             success = DagsterEvent(
                 DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name, message=message
             )
+            for check in filter(None, (entry.dagster_event for entry in checks)):
+                evaluation = DagsterEvent(
+                    of_checks.value,
+                    job_name=run.job_name,
+                    event_specific_data=check.asset_check_evaluation_data,
+                )
+                context.instance.report_dagster_event(evaluation, run_id)
             context.instance.report_dagster_event(success, run_id)
 
 
