@@ -99,17 +99,6 @@ def log_check(context: Context, evaluation: dg.AssetCheckEvaluation) -> None:
     DagsterEvent.asset_check_evaluation(context.get_step_execution_context(), evaluation)
 
 
-def repeat_checks(context: Context, run_id: str) -> None:
-    """Log how the checks of another run went, for a run that was to evaluate them as well.
-
-    Else the page of a check would show a latest execution without a result.
-    """
-    of_type = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    for entry in context.instance.all_logs(run_id, of_type=of_type):
-        if entry.dagster_event is not None:
-            log_check(context, entry.dagster_event.asset_check_evaluation_data)
-
-
 def _severity(result: NodeResult, spec: dg.AssetCheckSpec) -> dg.AssetCheckSeverity:
     if result.status == "warn" or not spec.blocking:
         return dg.AssetCheckSeverity.WARN

@@ -18,17 +18,12 @@ from orchestration.backfills import (
     finish,
     partition_of,
     partitions_between,
+    repeat_checks,
     waiting_siblings,
 )
 from orchestration.checks import evaluate_tenants
 from orchestration.errors import InputError, RefreshError, RollupsError
-from orchestration.marking import (
-    Context,
-    log_check,
-    log_checks,
-    mark_partitions,
-    repeat_checks,
-)
+from orchestration.marking import Context, log_check, log_checks, mark_partitions
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
 from orchestration.warehouse.connection import one_line
@@ -66,7 +61,7 @@ def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollup
     done = done_by(context.run)
     if done is not None:
         context.log.info(f"run {done} of the same backfill has rebuilt these partitions")
-        repeat_checks(context, done)
+        repeat_checks(context.instance, done, context.run)
         return
     with one_line_failures(context):
         ends = asked_keys(context.run)
