@@ -99,7 +99,24 @@ def finish(context: Context, run_ids: Sequence[str]) -> None:
             success = DagsterEvent(
                 DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name, message=message
             )
+            repeat_checks(context.instance, context.run.run_id, run)
             context.instance.report_dagster_event(success, run_id)
+
+
+def repeat_checks(instance: dg.DagsterInstance, other_id: str, run: dg.DagsterRun) -> None:
+    """Have a run tell of the checks as the one does that has done its work.
+
+    It was to evaluate them as well; else their page would show a latest execution without result.
+    """
+    of_checks = DagsterEventType.ASSET_CHECK_EVALUATION
+    for entry in instance.all_logs(other_id, of_type=of_checks):
+        if entry.dagster_event is not None:
+            evaluation = DagsterEvent(
+                of_checks.value,
+                job_name=run.job_name,
+                event_specific_data=entry.dagster_event.asset_check_evaluation_data,
+            )
+            instance.report_dagster_event(evaluation, run.run_id)
 
 
 def done_by(run: dg.DagsterRun) -> str | None:

@@ -18,6 +18,7 @@ from orchestration.backfills import (
     finish,
     partition_of,
     partitions_between,
+    repeat_checks,
     waiting_siblings,
 )
 from orchestration.checks import evaluate_health
@@ -60,6 +61,7 @@ def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollup
     done = done_by(context.run)
     if done is not None:
         context.log.info(f"run {done} of the same backfill has rebuilt these partitions")
+        repeat_checks(context.instance, done, context.run)
         return
     with one_line_failures(context):
         ends = asked_keys(context.run)

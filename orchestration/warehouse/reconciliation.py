@@ -100,7 +100,10 @@ def reconcile(
             _renew_quarantine(connection, family)
         for _ in range(ATTEMPTS):
             try:
-                return _reconcile_once(connection, question)
+                found = _reconcile_once(connection, question)
+                if not tenant_ids and date_from is None and date_to is None:
+                    connection.execute("select ops.renew_quarantine(%s)", [family])
+                return found
             except errors.SerializationFailure:
                 continue
             except psycopg.Error as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -102,7 +103,12 @@ class Participant:
 
     @property
     def pids(self) -> list[int]:
-        return [session.info.backend_pid for session in self.sessions if not session.closed]
+        pids = []
+        for session in self.sessions:
+            # Its own thread may close it at any moment.
+            with suppress(psycopg.OperationalError):
+                pids.append(session.info.backend_pid)
+        return pids
 
     def is_waiting(self, observer: psycopg.Connection[Any], others: Sequence[Participant]) -> bool:
         """Whether the step that was begun waits for one of the others; else it has ended."""

@@ -69,6 +69,13 @@ def test_hourly_run_backfills_and_refusals(
     marked = [server.marks(run["id"]).get("metrics_contact_hourly", set()) for run in done["runs"]]
     assert set().union(*marked) == set(scattered)
     assert sum(map(bool, marked)) == 1, "one run does the work of those that wait"
+    runs = [run["id"] for run in done["runs"]]
+    without_result = warehouse.rows(
+        "select run_id, check_name, execution_status from dagster.asset_check_executions"
+        " where run_id = any(%s) and execution_status not in ('SUCCEEDED', 'FAILED')",
+        runs,
+    )
+    assert without_result == [], "each run was to evaluate the checks"
 
     done = server.wait_for_backfill(of_job)
     assert done["status"] == "COMPLETED_FAILED"

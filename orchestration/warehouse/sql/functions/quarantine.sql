@@ -211,22 +211,20 @@ end
 $$;
 comment on function ops.replay_quarantine(text) is 'For a backfill, which captures nothing: whatever was put right counts again';
 
-create or replace function ops.renew_quarantine(p_family text) returns bigint
+create or replace function ops.renew_quarantine(p_family text) returns void
 language plpgsql
 set timezone = 'UTC'
 as $$
 declare
     src ops.capture_source;
-    noted bigint := 0;
 begin
     perform ops.lock_pending(p_family);
     for src in select * from ops.capture_source where family = p_family order by source_table loop
-        noted := noted + ops.replay_quarantine(src);
+        perform ops.replay_quarantine(src);
+        -- Those that a ledger still has were found by comparing it.
         perform ops.read_arrivals(src, null, true);
-        noted := noted + ops.note_rows_gone_bad(src);
         perform ops.keep_quarantine(src);
     end loop;
-    return noted;
 end
 $$;
 comment on function ops.renew_quarantine is 'For a reconciliation, which reads everything: finds rows that fit no ledger and came in with an old ingest time, as an import may write it';
