@@ -1,0 +1,21 @@
+"""What people write to us, read strictly."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from orchestration.errors import InputError
+
+
+def written_date(text: str) -> date:
+    """A date written YYYY-MM-DD, else ``ValueError``: Python itself takes 2026-W11-2 as well."""
+    found = date.fromisoformat(text)
+    if found.isoformat() != text:
+        raise ValueError(f"Invalid isoformat string: {text!r}")
+    return found
+
+
+def require_text(what: str, text: str) -> None:
+    """Raise ``InputError`` for what no text of PostgreSQL holds: NUL, or no UTF-8."""
+    if "\0" in text or text.encode(errors="replace").decode() != text:
+        raise InputError(f"{what} {text[:80]!r} is no text: write it in UTF-8, without NUL")
