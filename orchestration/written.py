@@ -9,10 +9,12 @@ from orchestration.errors import InputError
 
 def written_date(text: str) -> date:
     """A date written YYYY-MM-DD, else ``ValueError``: Python itself takes 2026-W11-2 as well."""
-    found = date.fromisoformat(text)
-    if found.isoformat() != text:
-        raise ValueError(f"Invalid isoformat string: {text!r}")
-    return found
+    if len(text) != len("2025-03-31") or "W" in text:
+        raise ValueError(f"{text[:40]!r} is no date")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date") from None
 
 
 def require_text(what: str, text: str) -> None:

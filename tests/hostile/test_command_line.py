@@ -74,7 +74,9 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(each, (*path, name))
 
 
-COMMANDS = dict(commands(typer.main.get_command(application)))
+# Put together once: that is most of what a call takes.
+BUILT = typer.main.get_command(application)
+COMMANDS = dict(commands(BUILT))
 ENTRIES = [
     Entry(path, one.name)
     for path, command in COMMANDS.items()
@@ -114,6 +116,7 @@ def command_line(
 ) -> Iterator[CommandLine]:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers = [signal.getsignal(number) for number in numbers]
+    monkeypatch.setattr("orchestration.cli.application.application", BUILT)
     yield CommandLine(monkeypatch, capsys)
     for number, handler in zip(numbers, handlers, strict=True):
         signal.signal(number, handler)
