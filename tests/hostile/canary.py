@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 _RELATIONS = """
     select
@@ -32,7 +33,7 @@ class Canary:
 
     def __init__(self, url: str, schema: str) -> None:
         self._url = url
-        self.role = f"canary_{psycopg.conninfo.conninfo_to_dict(url)['dbname']}"
+        self.role = f"canary_{conninfo_to_dict(url)['dbname']}"
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("create table public.canary as select 'alive' as state")
             connection.execute("create schema canary")

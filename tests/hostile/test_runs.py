@@ -111,7 +111,7 @@ def test_rectangle(place: Location) -> None:
 def test_dates_of_a_rectangle(field: str) -> None:
     """The dates alone, which are looked at before anything else."""
     for name, text in TEXTS.items():
-        rectangle = Rectangle(**{"first_date": DATE, "last_date": DATE} | {field: text})
+        rectangle = Rectangle.model_validate({"first_date": DATE, "last_date": DATE, field: text})
         with pytest.raises(InputError) as refused:
             rectangle.dates()
         assert str(refused.value).isprintable(), name

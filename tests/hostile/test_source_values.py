@@ -20,7 +20,6 @@ from tests.support.warehouse import SupportWarehouse
 
 pytestmark = pytest.mark.slow
 
-EVERY_DAY = {"date_from": None, "date_to": None}
 LIVES_AS_ID = {name: text for name, text in ATTACKS.items() if len(text) < 2_000}
 
 
@@ -76,7 +75,9 @@ def hostile_support(
 
 def test_marts_of_outreach_are_right(hostile_outreach: OutreachWarehouse) -> None:
     assert hostile_outreach.differences() == []
-    report = verify(hostile_outreach.connection, "outreach", source_schema=SCHEMA, **EVERY_DAY)
+    report = verify(
+        hostile_outreach.connection, "outreach", source_schema=SCHEMA, date_from=None, date_to=None
+    )
     assert report.matches, report.differences
 
 
@@ -114,7 +115,11 @@ def test_a_backfill_takes_tenants_by_any_id(hostile_outreach: OutreachWarehouse)
 def test_marts_of_support_are_right(hostile_support: SupportWarehouse) -> None:
     assert hostile_support.differences() == []
     report = verify(
-        hostile_support.connection, "support", source_schema=SUPPORT_SCHEMA, **EVERY_DAY
+        hostile_support.connection,
+        "support",
+        source_schema=SUPPORT_SCHEMA,
+        date_from=None,
+        date_to=None,
     )
     assert report.matches, report.differences
 

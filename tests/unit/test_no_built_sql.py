@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ SAFE = {
 }
 
 
-def built(node: ast.AST, names: dict[str, ast.AST]) -> bool:
+def built(node: ast.AST, names: Mapping[str, ast.AST]) -> bool:
     """Whether an expression is a text made of pieces, also by a variable of the same function."""
     if isinstance(node, ast.Name) and node.id in names:
         return built(names[node.id], {})
