@@ -8,7 +8,6 @@ still wait in the queue as well, up to a limit, and these then find their work d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, PartitionKeyRange, RunsFilter
@@ -16,6 +15,7 @@ from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, PartitionK
 from orchestration.errors import InputError
 from orchestration.marking import Context
 from orchestration.warehouse.tenants import Partition
+from orchestration.written import written_date
 
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -60,7 +60,7 @@ def partition_of(key: str) -> Partition:
     """The partition with this key text; ``InputError`` when it is not ``date|tenant``."""
     day, _, tenant_id = key.partition("|")
     try:
-        return Partition(tenant_id, date.fromisoformat(day))
+        return Partition(tenant_id, written_date(day))
     except ValueError:
         raise InputError(f"partition key {key[:80]!r} is not date|tenant") from None
 

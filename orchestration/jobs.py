@@ -15,6 +15,7 @@ from orchestration.errors import InputError
 from orchestration.refreshing import FamilyRollups, one_line_failures, rebuild
 from orchestration.resources import Warehouse
 from orchestration.warehouse.tenants import Partition, dates_between, require_tenants
+from orchestration.written import written_date
 
 # Longer than any sound refresh: a first load of a large source takes minutes.
 MAX_RUNTIME_TAG = "dagster/max_runtime"
@@ -43,7 +44,7 @@ class Rectangle(dg.Config):
     def dates(self) -> list[date]:
         """Every date, or ``InputError``."""
         try:
-            first, last = date.fromisoformat(self.first_date), date.fromisoformat(self.last_date)
+            first, last = written_date(self.first_date), written_date(self.last_date)
         except ValueError as error:
             raise InputError(f"{error}: use YYYY-MM-DD") from None
         if first > last:

@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         names = tuple(part.strip() for part in value.split(",") if part.strip())
         unknown = [name for name in names if name not in FAMILIES]
         if unknown or not names:
-            wrong = ", ".join(unknown) or "empty"
+            wrong = repr(", ".join(unknown)[:80]) if unknown else "empty"
             raise ValueError(f"{wrong}: use one or more of {', '.join(FAMILIES)}")
         return names
 
@@ -169,9 +169,10 @@ class Settings(BaseSettings):
     @field_validator("database_url", "dagster_storage_url")
     @classmethod
     def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(
-            ("postgresql://", "postgres://")
-        ):
+        if value is None:
+            return None
+        value.get_secret_value().encode()  # bytes that are no UTF-8 are a ValueError
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("use postgresql://user:password@host:port/database")
         return value
 
@@ -208,6 +209,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = "ROLLUPS_" + str(first["loc"][0]).upper()
-        given = "" if name in SECRETS else f"={first['input']!r}"
+        given = "" if name in SECRETS else f"={str(first['input'])[:80]!r}"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{name}{given}: {reason}") from None

@@ -16,11 +16,14 @@ _received: list[int] = []
 def main() -> int:
     """Run the command line in ``sys.argv`` and return its exit code; an error is one line."""
     from orchestration.cli.application import application
+    from orchestration.written import require_text
 
     # A stopped terminal or service ends a command as Ctrl-C does: what is under way is put away.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        for argument in sys.argv[1:]:
+            require_text("argument", argument)
         code = application(prog_name="rollups", standalone_mode=False) or 0
         return _report(KeyboardInterrupt()) if code == INTERRUPTED else code
     except (KeyboardInterrupt, Exception) as error:

@@ -13,6 +13,8 @@ USAGE = 2
 DATABASE = 3
 UNEXPECTED = 70
 
+MOST_SHOWN = 2_000
+
 EXIT_CODES = (
     "Exit codes: 0 done - 1 a check failed or differs - 2 wrong argument or setting, or nobody to "
     "ask - 3 database unreachable or not allowed - 4 source tables unfit - 5 a refresh failed (its "
@@ -66,4 +68,8 @@ def _database_error(error: BaseException) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The message without what a terminal would obey, and without the middle of a huge one."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    half = MOST_SHOWN // 2
+    return line if len(line) <= MOST_SHOWN else f"{line[:half]} ... {line[-half:]}"

@@ -13,6 +13,7 @@ import typer
 
 from orchestration.cli.output import Output
 from orchestration.errors import DatabaseError, InputError
+from orchestration.written import written_date
 
 if TYPE_CHECKING:
     import psycopg
@@ -126,9 +127,7 @@ def parse_date(option: str, text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        if len(text) != 10:
-            raise ValueError
-        return date.fromisoformat(text)
+        return written_date(text)
     except ValueError:
         raise InputError(
             f"{option} {text[:40]!r} is no date: use YYYY-MM-DD, such as 2025-03-31"

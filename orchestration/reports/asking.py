@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from orchestration.errors import DatabaseError, InputError
+from orchestration.written import require_text, written_date
 
 Instant = datetime | date | str
 
@@ -39,7 +40,8 @@ FUNCTIONS = (
     "drilldown",
 )
 
-_REFUSED = "22023"
+# Refused by the function itself, or a number or a time that no column can hold.
+_REFUSED = ("22023", "22003", "22008")
 _UNDEFINED = ("42883", "42P01", "3F000")
 _NOT_ALLOWED = "42501"
 
@@ -100,6 +102,9 @@ def ask(cursor: Cursor, function: str, tenant: str | None, **arguments: Any) -> 
 
 def query(cursor: Cursor, text: str, parameters: Sequence[Any]) -> Answer:
     """Run a query of ours, with its errors told as ours."""
+    for parameter in parameters:
+        if isinstance(parameter, str):
+            require_text("text", parameter)
     try:
         cursor.execute(text, parameters)
         rows = cursor.fetchall()
@@ -138,7 +143,7 @@ def _parsed(name: str, value: Instant) -> datetime | date:
         return value
     text = value.strip()
     try:
-        return date.fromisoformat(text) if is_date(text) else datetime.fromisoformat(text)
+        return written_date(text) if is_date(text) else datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
             f"{name} {text[:40]!r} is neither a date nor an instant:"
@@ -153,7 +158,7 @@ def _explained(error: Exception) -> Exception:
         return error
     diagnosis = getattr(error, "diag", None)
     message = str(getattr(diagnosis, "message_primary", None) or error)
-    if state == _REFUSED:
+    if state in _REFUSED:
         return InputError(message)
     if state in _UNDEFINED:
         return DatabaseError(f"{message}: this database is behind this version: run `rollups init`")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 LONGEST_ID = 500
-UNFIT = re.compile(r"[|,\x00-\x1f\x7f]|\.\.\.|^ | $|^$")
+UNFIT = re.compile(r"[|,\x00-\x1f\x7f-\x9f]|\.\.\.|^ | $|^$")
 
 # Per table: what makes it one row, ids it needs, ids it may lack, and what came in first.
 TABLES = {
