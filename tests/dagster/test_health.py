@@ -159,12 +159,10 @@ def test_refresh_reconciliation_and_people_evaluate_them(
 
     filled.connection.execute("update analytics.metrics_tenant_daily set sends = 99")
     key = dg.AssetCheckKey(MART, "sums_agree")
-    result = location.defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=location.instance,
-        asset_selection=[],
-        asset_check_selection={key},
-        raise_on_error=False,
+    checks = location.defs.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection={key}
     )
+    result = checks.execute_in_process(instance=location.instance, raise_on_error=False)
     (evaluation,) = result.get_asset_check_evaluations()
     assert evaluation.check_name == "sums_agree"
     assert not evaluation.passed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -62,7 +62,7 @@ class Old:
 @pytest.fixture(params=RELEASES, ids=[path.name.removesuffix(".sql.gz") for path in RELEASES])
 def old(
     request: pytest.FixtureRequest, new_database: Callable[..., str], test_home: Path
-) -> Iterator[Old]:
+) -> Old:
     url = new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(gzip.decompress(request.param.read_bytes()))
