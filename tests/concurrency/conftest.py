@@ -42,7 +42,8 @@ def open_arena(models: list[Model], monkeypatch: pytest.MonkeyPatch) -> Iterator
         # Keys that somebody killed has left are taken up by the next refresh of the tenant.
         arena.stir()
         arena.settle()
-        assert arena.warehouse.rows("select count(*) from ops.outreach_touched") == [(0,)]
+        for left in ("touched", "activity_change", "message_change"):
+            assert arena.warehouse.rows(f"select * from ops.outreach_{left}") == [], left
 
 
 @pytest.fixture

@@ -62,12 +62,12 @@ def take_pending(warehouse: Warehouse, family: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("source", "mode", "rows"),
+    ("source", "mode", "rows", "batch"),
     [
-        (OUTREACH, "watermark", 100_000),
-        (OUTREACH, "triggers", 30_000),
-        (SUPPORT, "watermark", 10_000),
-        (SUPPORT, "triggers", 10_000),
+        (OUTREACH, "watermark", 100_000, 200),
+        (OUTREACH, "triggers", 30_000, 100),
+        (SUPPORT, "watermark", 10_000, 50),
+        (SUPPORT, "triggers", 10_000, 50),
     ],
     ids=["outreach-watermark", "outreach-triggers", "support-watermark", "support-triggers"],
 )
@@ -77,6 +77,7 @@ def test_no_change_is_missed_while_others_write(
     source: Source,
     mode: str,
     rows: int,
+    batch: int,
 ) -> None:
     make: Callable[[], Warehouse] = new_outreach if source is OUTREACH else new_support
     with make() as warehouse:
@@ -91,7 +92,7 @@ def test_no_change_is_missed_while_others_write(
 
         noted: set[str] = set()
         captures = 0
-        writers = Writers(warehouse.url, source, rows, SEED)
+        writers = Writers(warehouse.url, source, rows, SEED, batch)
         for _ in writers.while_they_write():
             noted |= take_pending(warehouse, source.family)
             usual.look(warehouse.connection)

@@ -110,6 +110,7 @@ def role(watched: Watched, *grants: str) -> Iterator[psycopg.Connection]:
         "grant select on all tables in schema staging, intermediate to {}",
         "grant select, insert, update, delete on all tables in schema ops to {}",
         "grant usage on all sequences in schema ops to {}",
+        "grant execute on all functions in schema ops to {}",
         *grants,
     ):
         admin.execute(sql.SQL(grant).format(name))  # pyright: ignore[reportArgumentType]

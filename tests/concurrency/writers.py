@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
+from threading import Semaphore
 from typing import Any, LiteralString
 
 import psycopg
 
 SKEW_SECONDS = 0.4
+# Transactions of a writer between two looks at the source, so that slow machines look as often.
+TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Writer:
         batch: int,
         seed: int,
         numbers: Mapping[Change, Iterator[int]],
+        turns: Semaphore,
     ) -> None:
         self._url = url
         self._source = source
@@ -73,6 +77,7 @@ class Writer:
         self._batch_size = batch
         self._random = Random(seed)
         self._numbers = numbers
+        self._turns = turns
         self._skew = timedelta(seconds=self._random.uniform(-SKEW_SECONDS, SKEW_SECONDS))
         self.committed: list[tuple[Change, int]] = []
 
@@ -80,6 +85,7 @@ class Writer:
         options = f"-c search_path={self._source.schema},public -c TimeZone=UTC"
         with psycopg.connect(self._url, options=options, application_name="writer") as session:
             while len(self.committed) < self._rows:
+                self._turns.acquire()
                 written = self._transaction(session)
                 if self._random.random() < 0.05:
                     session.rollback()
@@ -132,8 +138,9 @@ class Writers:
     ) -> None:
         # next() of a count is atomic
         numbers = {change: count(1) for change in source.changes}
+        self._turns = Semaphore(0)
         self._writers = [
-            Writer(url, source, rows // threads + 1, batch, seed + n, numbers)
+            Writer(url, source, rows // threads + 1, batch, seed + n, numbers, self._turns)
             for n in range(threads)
         ]
 
@@ -141,8 +148,12 @@ class Writers:
         """Yields until all have finished; raises what a writer raised."""
         with ThreadPoolExecutor(len(self._writers)) as pool:
             running = [pool.submit(writer.run) for writer in self._writers]
-            while not all(future.done() for future in running):
-                yield
+            try:
+                while not all(future.done() for future in running):
+                    self._turns.release(len(self._writers) * TURNS)
+                    yield
+            finally:
+                self._turns.release(1_000_000)
             for future in running:
                 future.result()
 

@@ -117,6 +117,7 @@ class Trial:
         assert warehouse.differences() == []
         assert warehouse.pending() == []
         for leftover in ("ops.refresh_claim", "ops.outreach_touched",
+                         "ops.outreach_activity_change", "ops.outreach_message_change",
                          "intermediate.outreach_scope_subjects"):  # fmt: skip
             assert warehouse.rows(f"select * from {leftover}") == [], leftover
         after = mart_states(warehouse.connection)

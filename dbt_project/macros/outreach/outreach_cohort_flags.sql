@@ -30,12 +30,16 @@
 {%- endmacro %}
 
 
+{#- Counts of every flag over changes of messages, of which some take away. -#}
+{% macro outreach_cohort_changes() -%}
+    {%- for flag, counts in outreach_cohort_flags().items() %}
+    coalesce(sum(weight) filter (where {{ counts }}), 0) as {{ flag }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
 {#- A cohort row stands where at least one message of the day did anything a column counts. -#}
 {% macro outreach_any_cohort_flag() -%}
-    count(*) filter (
-        where
-        {%- for flag, counts in outreach_cohort_flags().items() if '_within_' not in flag %}
-        {{ 'or ' if not loop.first }}({{ counts }})
-        {%- endfor %}
-    ) > 0
+    {%- set flags = outreach_cohort_flags() | list -%}
+    {{ flags | join(' + ') }} > 0
 {%- endmacro %}

@@ -167,12 +167,29 @@
         where fault is null
     ),
 
+    -- Hardly ever is there one.
+    unplaced_episodes as (
+        select distinct
+            former_evidence.tenant_id,
+            former_evidence.optout_id
+        from message_evidence
+        inner join former_evidence
+            on
+                message_evidence.tenant_id = former_evidence.tenant_id
+                and message_evidence.evidence_id = former_evidence.evidence_id
+        where message_evidence.is_unplaced
+    ),
+
     episode_addresses as (
         select
             former_evidence.tenant_id,
             former_evidence.optout_id,
             min(placed_evidence.address) as address
-        from former_evidence
+        from unplaced_episodes
+        inner join former_evidence
+            on
+                unplaced_episodes.tenant_id = former_evidence.tenant_id
+                and unplaced_episodes.optout_id = former_evidence.optout_id
         inner join placed_evidence
             on
                 former_evidence.tenant_id = placed_evidence.tenant_id

@@ -10,6 +10,8 @@
       copy_column      ledgers only: what copies of one source row have in common
       layer            ledgers only: the layer under which changed keys are noted as touched
       touched_columns  ledgers only: key columns to note, besides tenant_id and date
+      changes          ledgers: table to write to what came and went; rollups: to add up from
+      change_columns   ledgers with changes: the columns of a change
       scope_keys       rollups only: key columns besides tenant_id and date
       scope_layers     rollups only: the layers that touch it
 -#}
@@ -25,11 +27,26 @@
 {#- Rollups: existing rows in scope against recomputed rows; everything in scope may be written. -#}
 {% macro replace_keys_sql(arg_dict) -%}
     {%- set target = arg_dict['target_relation'] -%}
+    {%- set family = family_of(model) -%}
+    {%- set changes = config.get('changes') -%}
+    analyze {{ arg_dict['temp_relation'] }};
     create temporary table scope_diff on commit drop as
     with existing as (
-        {{ rows_in_scope(family_of(model), target, config.require('scope_keys'), config.require('scope_layers')) }}
+        {{ rows_in_scope(family, target, config.require('scope_keys'), config.require('scope_layers'), changes) }}
     )
     {{ diff_sql(arg_dict) }};
+    {%- if changes %}
+
+    -- Under the tenants' locks nobody adds changes meanwhile.
+    insert into {{ source('ops', family ~ '_change_applied') }} as applied (tenant_id, model, change_table, seq)
+    select scope.tenant_id, '{{ this.identifier }}', '{{ changes }}', coalesce(max(changed.seq), 0)
+    from {{ source('ops', family ~ '_scope') }} as scope
+    left join {{ source('ops', changes) }} as changed
+        on scope.tenant_id = changed.tenant_id
+    group by scope.tenant_id
+    on conflict (tenant_id, model) do update set seq = excluded.seq
+    where applied.seq < excluded.seq;
+    {%- endif %}
     {{ apply_diff_sql(arg_dict) }}
 {%- endmacro %}
 
@@ -56,6 +73,8 @@
         and subjects.tenant_id = rows_of.tenant_id
         {%- if column %} and subjects.key = rows_of.{{ column }}{% endif %}
     {%- endset -%}
+    -- Without a guess at their number the stored rows would be searched one way or the other.
+    analyze {{ source_rows }};
     create temporary table scope_diff on commit drop as
     with existing as (
         select rows_of.*
@@ -66,7 +85,8 @@
         from {{ scope }} as scope
         inner join {{ target }} as rows_of
             on
-                scope.tenant_id = rows_of.tenant_id
+                not isempty(scope.dates)
+                and scope.tenant_id = rows_of.tenant_id
                 and rows_of.date >= scope.date_from
                 and rows_of.date < scope.date_to
                 and scope.dates @> rows_of.date
@@ -97,6 +117,7 @@
     inner join {{ scope }} as scope
         on rows_of.tenant_id = scope.tenant_id
     left join {{ subjects }} as subjects on {{ joins_subject }};
+    analyze scope_diff;
 
     select ops.note_pending(
         '{{ family }}', array_agg(tenant_id), '{{ subject }}', array_agg({{ column or "''::text" }}),
@@ -152,6 +173,10 @@
         on changed.tenant_id = scope.tenant_id
     where not scope.dates @> changed.date;
 
+    {%- if config.get('changes') %}
+    {{ note_changes_sql(arg_dict) }};
+    {%- endif %}
+
     {%- if may_move %}
 
     -- What a row has left is recomputed by the models that follow.
@@ -165,6 +190,35 @@
     update scope_diff set old_date = null where not may_delete;
     update scope_diff set new_date = null where not may_insert;
     {{ apply_diff_sql(arg_dict) }}
+{%- endmacro %}
+
+
+{#-
+    What the rollups are to take away and to add: counted rows as they were and as they will be, but
+    for the dates that are replaced whole.
+-#}
+{% macro note_changes_sql(arg_dict) -%}
+    {%- set key = arg_dict['unique_key'] -%}
+    {%- set columns = config.require('change_columns') -%}
+    {%- set has_verdict = 'verdict' in arg_dict['dest_columns'] | map(attribute='name') -%}
+    insert into {{ source('ops', config.require('changes')) }} ({{ columns | join(', ') }}, weight)
+    select {{ columns_of('changed', columns) }}, changed.weight
+    from (
+        select {{ columns_of('old_rows', columns) }}, -1 as weight
+        from scope_diff as diff
+        inner join {{ arg_dict['target_relation'] }} as old_rows
+            on {{ same_key('old_rows', 'diff', key) }}
+        where diff.may_delete{% if has_verdict %} and old_rows.verdict = 'counted'{% endif %}
+        union all
+        select {{ columns_of('new_rows', columns) }}, 1 as weight
+        from scope_diff as diff
+        inner join {{ arg_dict['temp_relation'] }} as new_rows
+            on {{ same_key('new_rows', 'diff', key) }}
+        where diff.may_insert{% if has_verdict %} and new_rows.verdict = 'counted'{% endif %}
+    ) as changed
+    inner join {{ source('ops', family_of(model) ~ '_scope') }} as scope
+        on changed.tenant_id = scope.tenant_id
+    where not scope.dates @> changed.date
 {%- endmacro %}
 
 

@@ -5,9 +5,14 @@
     subject_column='message_id',
     copy_column='copy_key',
     layer='activity',
-    touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
+    touched_columns=[],
+    changes='outreach_activity_change',
+    change_columns=[
+        'tenant_id', 'date', 'hour', 'campaign_id', 'contact_id', 'channel', 'kind', 'is_machine',
+        'is_first', 'is_first_human', 'is_first_engagement', 'is_block', 'is_trackable'
+    ],
     pre_hook="{{ enter_refresh('outreach') }}",
-    post_hook="{{ index_copies() }}",
+    post_hook="{{ index_activities() }}",
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
 {%- set columns = {
@@ -67,7 +72,7 @@ judged_events as (
     {{ judged_message_events('subjects', 'messages') }}
 ),
 
-message_events as (
+message_events as not materialized (
     select * from {{ ref('outreach_message_events') }}
 ),
 
@@ -116,8 +121,9 @@ kept_keys as (
     where {{ delete_policy() }} = 'freeze' and ledger.activity_id = 'inbound'
 ),
 
--- The copy of a kept row: alone in the source, it would count a second time.
-copies_of_kept as (
+-- The copy of a kept row: alone in the source, it would count a second time. Apart, so that nothing
+-- is read where nothing is ever kept.
+copies_of_kept as materialized (
     select
         ledger.tenant_id,
         ledger.message_id,

@@ -3,8 +3,12 @@
     unique_key=['tenant_id', 'optout_id'],
     subject='optouts',
     layer='activity',
-    touched_columns=['campaign_id', 'contact_id', 'channel', 'hour'],
-    pre_hook="{{ enter_refresh('outreach') }}",
+    touched_columns=[],
+    changes='outreach_activity_change',
+    change_columns=[
+        'tenant_id', 'date', 'hour', 'campaign_id', 'contact_id', 'channel', 'kind', 'is_machine'
+    ],
+    pre_hook=["{{ enter_refresh('outreach') }}", "select ops.outreach_add_optouts()"],
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
 {%- set columns = {

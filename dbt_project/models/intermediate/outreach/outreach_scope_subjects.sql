@@ -17,6 +17,12 @@ with recursive scope as (
         on scope.tenant_id = tenants.tenant_id
 ),
 
+-- Mostly nobody asks for dates: then no source table is read for them.
+dated_scope as (
+    select * from scope
+    where not isempty(dates)
+),
+
 claims as (
     select * from {{ source('ops', 'outreach_claim') }}
 ),
@@ -25,7 +31,8 @@ messages as (
     select * from {{ ref('stg_outreach__messages') }}
 ),
 
-message_events as (
+-- Read by keys each time, never as a whole.
+message_events as not materialized (
     select * from {{ ref('outreach_message_events') }}
 ),
 
@@ -57,7 +64,7 @@ message_candidates as (
         messages.message_id,
         scope.whole
     from messages
-    inner join scope
+    inner join dated_scope as scope
         on messages.tenant_id = scope.tenant_id
     where
         scope.whole
@@ -74,7 +81,7 @@ message_candidates as (
         message_events.message_id,
         false as whole
     from message_events
-    inner join scope
+    inner join dated_scope as scope
         on message_events.tenant_id = scope.tenant_id
     where
         not scope.whole
@@ -89,7 +96,7 @@ message_candidates as (
         'inbound/' || inbound_messages.inbound_id as message_id,
         scope.whole
     from inbound_messages
-    inner join scope
+    inner join dated_scope as scope
         on inbound_messages.tenant_id = scope.tenant_id
     where scope.dates @> (inbound_messages.occurred_at at time zone scope.timezone)::date
 
@@ -127,7 +134,7 @@ message_closure as (
         on subjects.message_id = originals.message_id
     inner join message_events as copies
         on
-            originals.provider_event_id = copies.provider_event_id
+            originals.provider_event_id = copies.provider_event_key
             and originals.tenant_id = copies.tenant_id
             and originals.message_id <> copies.message_id
 ),
@@ -147,7 +154,7 @@ campaign_candidates as (
         transitions.campaign_id,
         scope.whole
     from transitions
-    inner join scope
+    inner join dated_scope as scope
         on transitions.tenant_id = scope.tenant_id
     where
         scope.whole
@@ -163,15 +170,22 @@ campaign_candidates as (
     where grain = 'campaign'
 ),
 
--- Opt-outs follow from all that is known of an address; the tenant's are recomputed together.
+-- Opt-outs follow from all that is known of an address; the tenant's are recomputed together. Those
+-- that follow from messages in scope are added once these are known.
 optout_candidates as (
     select
         scope.tenant_id,
         scope.whole or exists (
             select 1 from claims
-            where scope.tenant_id = claims.tenant_id and claims.grain in ('message', 'optouts')
+            where scope.tenant_id = claims.tenant_id and claims.grain = 'optouts'
         ) as whole
     from scope
+    where
+        not isempty(scope.dates)
+        or exists (
+            select 1 from claims
+            where scope.tenant_id = claims.tenant_id and claims.grain = 'optouts'
+        )
 ),
 
 subjects as (

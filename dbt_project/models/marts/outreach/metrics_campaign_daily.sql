@@ -2,19 +2,43 @@
     materialized='incremental',
     unique_key=['tenant_id', 'campaign_id', 'date'],
     scope_keys=['campaign_id'],
-    scope_layers=['activity', 'transition'],
+    scope_layers=['transition'],
+    changes='outreach_activity_change',
     pre_hook=["{{ enter_refresh('outreach') }}", "{{ touch_later_days_of_campaigns() }}"],
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
+{%- set key = ['campaign_id'] %}
 
 with activities as (
-    {{ outreach_activities_in_scope(['campaign_id'], ['activity', 'transition']) }}
+    {{ outreach_activities_on_dates() }}
+),
+
+changes as (
+    {{ new_changes('outreach', 'outreach_activity_change') }}
+),
+
+keys as (
+    {{ keys_in_scope('outreach', key, ['transition'], 'outreach_activity_change') }}
 ),
 
 transitions as (
     {{ rows_in_scope('outreach', 
-        ref('outreach_transition_ledger'), ['campaign_id'], ['activity', 'transition']
+        ref('outreach_transition_ledger'), key, ['transition'], 'outreach_activity_change'
     ) }}
+),
+
+changed as (
+    select
+        tenant_id,
+        campaign_id,
+        date,
+        {{ outreach_metric_changes() }}
+    from changes
+    group by tenant_id, campaign_id, date
+),
+
+updated as (
+    {{ add_changes('keys', key, 'changed', outreach_metrics()) }}
 ),
 
 counts as (
@@ -25,6 +49,15 @@ counts as (
         {{ outreach_metric_counts() }}
     from activities
     group by tenant_id, campaign_id, date
+
+    union all
+
+    select
+        tenant_id,
+        campaign_id,
+        date,
+        {{ outreach_metrics() | join(', ') }}
+    from updated
 ),
 
 lifecycle as (

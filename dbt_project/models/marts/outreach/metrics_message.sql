@@ -4,7 +4,13 @@
     subject='message',
     subject_column='message_id',
     layer='message',
-    touched_columns=['campaign_id'],
+    touched_columns=[],
+    changes='outreach_message_change',
+    change_columns=[
+        'tenant_id', 'date', 'campaign_id', 'sent_at', 'implied_sent_at', 'first_delivered_at',
+        'first_open_at', 'first_human_open_at', 'first_click_at', 'first_bounce_at', 'first_drop_at',
+        'first_complaint_at', 'first_unsubscribe_at', 'first_reply_at'
+    ],
     pre_hook="{{ enter_refresh('outreach') }}",
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}

@@ -2,12 +2,30 @@
     materialized='incremental',
     unique_key=['tenant_id', 'date'],
     scope_keys=[],
-    scope_layers=['activity', 'transition'],
+    scope_layers=[],
+    changes='outreach_activity_change',
     pre_hook="{{ enter_refresh('outreach') }}"
 ) }}
 
 with campaign_days as (
-    {{ rows_in_scope('outreach', ref('metrics_campaign_daily'), [], ['activity', 'transition']) }}
+    {{ rows_on_dates('outreach', ref('metrics_campaign_daily')) }}
+),
+
+changes as (
+    {{ new_changes('outreach', 'outreach_activity_change') }}
+),
+
+changed as (
+    select
+        tenant_id,
+        date,
+        {{ outreach_metric_changes() }}
+    from changes
+    group by tenant_id, date
+),
+
+updated as (
+    {{ add_changes('changed', [], 'changed', outreach_metrics()) }}
 ),
 
 totals as (
@@ -19,6 +37,14 @@ totals as (
         {%- endfor %}
     from campaign_days
     group by tenant_id, date
+
+    union all
+
+    select
+        tenant_id,
+        date,
+        {{ outreach_metrics() | join(', ') }}
+    from updated
 )
 
 select *

@@ -1,12 +1,11 @@
-with events as (
-    select * from {{ source('outreach', 'message_events') }}
-),
-
-event_type_map as (
-    select * from {{ ref('event_type_map') }}
-),
-
-typed as (
+-- No WITH here: what is joined with such a view could be found by no index of the source.
+select
+    *,
+    {{ row_hash([
+        'event_id', 'event_tenant_id', 'message_id', 'provider_event_id', 'kind',
+        'is_declared_machine', 'url', 'ip', 'user_agent', 'is_block', 'is_readable', 'occurred_at', 'ingested_at'
+    ]) }} as source_hash
+from (
     select
         -- ids
         events.id as event_id,
@@ -19,6 +18,8 @@ typed as (
                 and events.sg_event_id not like 'generated\_%'
                 then nullif(events.sg_event_id, '')
         end as provider_event_id,
+        -- as stored, so that an index of the source finds copies
+        events.sg_event_id as provider_event_key,
 
         -- attributes
         event_type_map.canonical_type as kind,
@@ -39,16 +40,8 @@ typed as (
 
         -- no type is that long, and lower-casing a megabyte takes a while for every row it meets
         lower(trim(left(events.type, 200))) as raw_type
-    from events
-    left join event_type_map
+    from {{ source('outreach', 'message_events') }} as events
+    left join {{ ref('event_type_map') }} as event_type_map
         on lower(trim(left(events.type, 200))) = event_type_map.raw_type
     where {{ is_sound([key_fault(['events.id', 'events.message_id'])]) }}
-)
-
-select
-    *,
-    {{ row_hash([
-        'event_id', 'event_tenant_id', 'message_id', 'provider_event_id', 'kind',
-        'is_declared_machine', 'url', 'ip', 'user_agent', 'is_block', 'is_readable', 'occurred_at', 'ingested_at'
-    ]) }} as source_hash
-from typed
+) as typed

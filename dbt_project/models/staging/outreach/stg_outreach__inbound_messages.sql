@@ -1,15 +1,3 @@
-with inbound_messages as (
-    {{ optional_source('outreach', 'inbound_messages', {
-        'id': 'text',
-        'tenant_id': 'text',
-        'campaign_id': 'text',
-        'contact_id': 'text',
-        'channel': 'text',
-        'received_at': 'timestamp',
-        'updated_at': 'timestamp'
-    }) }}
-)
-
 select
     -- ids
     id as inbound_id,
@@ -30,5 +18,15 @@ select
     {{ row_hash([
         'id', 'tenant_id', 'campaign_id', 'contact_id', 'channel::text', to_utc('received_at')
     ]) }} as source_hash
-from inbound_messages
+from (
+    {{ optional_source('outreach', 'inbound_messages', {
+        'id': 'text',
+        'tenant_id': 'text',
+        'campaign_id': 'text',
+        'contact_id': 'text',
+        'channel': 'text',
+        'received_at': 'timestamp',
+        'updated_at': 'timestamp'
+    }) }}
+) as inbound_messages
 where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -1,16 +1,3 @@
-with unsubscribes as (
-    {{ optional_source('outreach', 'contact_unsubscribes', {
-        'id': 'text',
-        'tenant_id': 'text',
-        'channel': 'text',
-        'channel_value': 'text',
-        'campaign_id': 'text',
-        'contact_id': 'text',
-        'unsubscribed_at': 'timestamp',
-        'created_at': 'timestamp'
-    }) }}
-)
-
 select
     -- ids
     id as unsubscribe_id,
@@ -26,5 +13,16 @@ select
     {{ to_utc('unsubscribed_at') }} as occurred_at,
     coalesce({{ to_utc('created_at') }}, 'infinity') as ingested_at,
     created_at as ingest_watermark
-from unsubscribes
+from (
+    {{ optional_source('outreach', 'contact_unsubscribes', {
+        'id': 'text',
+        'tenant_id': 'text',
+        'channel': 'text',
+        'channel_value': 'text',
+        'campaign_id': 'text',
+        'contact_id': 'text',
+        'unsubscribed_at': 'timestamp',
+        'created_at': 'timestamp'
+    }) }}
+) as unsubscribes
 where {{ is_sound([key_fault(['id'], ['campaign_id', 'contact_id', 'channel::text'])]) }}

@@ -1,4 +1,10 @@
-with typed as (
+select
+    *,
+    {{ row_hash([
+        'event_id', 'account_id', 'conversation_id', 'inbox_id', 'user_id', 'name', 'value',
+        'value_in_business_hours', 'occurred_at'
+    ]) }} as source_hash
+from (
     select
         -- ids
         id as event_id,
@@ -25,12 +31,4 @@ with typed as (
         time_fault(to_utc('created_at'), to_utc('updated_at')),
         value_fault('value', 'value_in_business_hours')
     ]) }}
-)
-
-select
-    *,
-    {{ row_hash([
-        'event_id', 'account_id', 'conversation_id', 'inbox_id', 'user_id', 'name', 'value',
-        'value_in_business_hours', 'occurred_at'
-    ]) }} as source_hash
-from typed
+) as typed

@@ -26,7 +26,8 @@ begin
     from ops.outreach_scope as scope
     inner join intermediate.outreach_activity_ledger as ledger
         on
-            scope.tenant_id = ledger.tenant_id
+            not isempty(scope.dates)
+            and scope.tenant_id = ledger.tenant_id
             and ledger.date >= scope.date_from
             and ledger.date < scope.date_to
             and scope.dates @> ledger.date
@@ -36,7 +37,8 @@ begin
     from ops.outreach_scope as scope
     inner join intermediate.outreach_transition_ledger as ledger
         on
-            scope.tenant_id = ledger.tenant_id
+            not isempty(scope.dates)
+            and scope.tenant_id = ledger.tenant_id
             and ledger.date >= scope.date_from
             and ledger.date < scope.date_to
             and scope.dates @> ledger.date

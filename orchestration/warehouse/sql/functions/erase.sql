@@ -43,19 +43,41 @@ begin
     from unnest(p_campaign_tenant_ids, p_campaign_ids) as listed (tenant_id, campaign_id);
     analyze pg_temp.erased_message, pg_temp.erased_activity, pg_temp.erased_campaign;
 
-    -- The rollup rows of the old keys and of the new one are recomputed by the next models.
-    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date, campaign_id, contact_id, channel, hour)
-    select distinct p_refresh_id, 'activity', erased.tenant_id, erased.date, keys.campaign_id, keys.contact_id, erased.channel, erased.hour
+    -- What the next models take from the rollup rows of the old keys, they add to those of the new one.
+    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date)
+    select distinct p_refresh_id, 'activity', erased.tenant_id, erased.date from pg_temp.erased_activity as erased;
+    insert into ops.outreach_activity_change (
+        tenant_id, date, hour, campaign_id, contact_id, channel, kind, is_machine, is_first, is_first_human,
+        is_first_engagement, is_block, is_trackable, weight
+    )
+    select
+        erased.tenant_id, erased.date, erased.hour, moved.campaign_id, moved.contact_id, erased.channel, erased.kind,
+        erased.is_machine, erased.is_first, erased.is_first_human, erased.is_first_engagement, erased.is_block,
+        erased.is_trackable, moved.weight
     from pg_temp.erased_activity as erased
     cross join lateral (
-        values (erased.campaign_id, erased.contact_id), ('__erased__', '__erased__')
-    ) as keys (campaign_id, contact_id);
-    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date, campaign_id)
-    select distinct p_refresh_id, 'message', facts.tenant_id, facts.date, keys.campaign_id
+        values (erased.campaign_id, erased.contact_id, -1), ('__erased__', '__erased__', 1)
+    ) as moved (campaign_id, contact_id, weight)
+    where erased.verdict = 'counted';
+    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date)
+    select distinct p_refresh_id, 'message', facts.tenant_id, facts.date
+    from pg_temp.erased_message as erased
+    inner join analytics.metrics_message as facts
+        on erased.tenant_id = facts.tenant_id and erased.message_id = facts.message_id;
+    insert into ops.outreach_message_change (
+        tenant_id, date, campaign_id, sent_at, implied_sent_at, first_delivered_at, first_open_at,
+        first_human_open_at, first_click_at, first_bounce_at, first_drop_at, first_complaint_at,
+        first_unsubscribe_at, first_reply_at, weight
+    )
+    select
+        facts.tenant_id, facts.date, moved.campaign_id, facts.sent_at, facts.implied_sent_at,
+        facts.first_delivered_at, facts.first_open_at, facts.first_human_open_at, facts.first_click_at,
+        facts.first_bounce_at, facts.first_drop_at, facts.first_complaint_at, facts.first_unsubscribe_at,
+        facts.first_reply_at, moved.weight
     from pg_temp.erased_message as erased
     inner join analytics.metrics_message as facts
         on erased.tenant_id = facts.tenant_id and erased.message_id = facts.message_id
-    cross join lateral (values (facts.campaign_id), ('__erased__')) as keys (campaign_id);
+    cross join lateral (values (facts.campaign_id, -1), ('__erased__', 1)) as moved (campaign_id, weight);
 
     update intermediate.outreach_activity_ledger as ledger
     set
@@ -168,13 +190,21 @@ begin
     delete from pg_temp.erased_optout as erased
     where not erased.is_erased and erased.new_evidence_ids is not distinct from erased.evidence_ids;
 
-    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date, campaign_id, contact_id, channel, hour)
-    select distinct p_refresh_id, 'activity', erased.tenant_id, erased.date, keys.campaign_id, keys.contact_id, erased.channel, erased.hour
+    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date)
+    select distinct p_refresh_id, 'activity', erased.tenant_id, erased.date
+    from pg_temp.erased_optout as erased
+    where erased.is_erased;
+    insert into ops.outreach_activity_change (
+        tenant_id, date, hour, campaign_id, contact_id, channel, kind, is_machine, weight
+    )
+    select
+        erased.tenant_id, erased.date, erased.hour, moved.campaign_id, moved.contact_id, erased.channel, erased.kind,
+        erased.is_machine, moved.weight
     from pg_temp.erased_optout as erased
     cross join lateral (
-        values (erased.campaign_id, erased.contact_id), ('__erased__', '__erased__')
-    ) as keys (campaign_id, contact_id)
-    where erased.is_erased;
+        values (erased.campaign_id, erased.contact_id, -1), ('__erased__', '__erased__', 1)
+    ) as moved (campaign_id, contact_id, weight)
+    where erased.is_erased and erased.verdict = 'counted';
     update intermediate.outreach_optout_ledger as ledger
     set
         optout_id = erased.new_id,
@@ -295,10 +325,10 @@ as $$
         from intermediate.outreach_optout_ledger as ledger
         where ledger.tenant_id = p_tenant_id and ledger.contact_id = p_contact_id
         union
-        -- left by an erasure whose refresh did not end
-        select touched.campaign_id
-        from ops.outreach_touched as touched
-        where touched.tenant_id = p_tenant_id and touched.contact_id = p_contact_id
+        -- of which the rollups have not been told yet
+        select changed.campaign_id
+        from ops.outreach_activity_change as changed
+        where changed.tenant_id = p_tenant_id and changed.contact_id = p_contact_id
     ) as campaigns
     where campaigns.campaign_id not in ('__none__', '__erased__')
     union
@@ -309,8 +339,8 @@ as $$
             where hourly.tenant_id = p_tenant_id and hourly.contact_id = p_contact_id
         )
         or exists (
-            select 1 from ops.outreach_touched as touched
-            where touched.tenant_id = p_tenant_id and touched.contact_id = p_contact_id
+            select 1 from ops.outreach_activity_change as changed
+            where changed.tenant_id = p_tenant_id and changed.contact_id = p_contact_id
         )
         or exists (
             select 1 from intermediate.outreach_optout_ledger as ledger
@@ -408,7 +438,7 @@ as $$
             and ledger.tenant_id = old_row.tenant_id
             and ledger.message_id = old_row.message_id
             and ledger.activity_id = old_row.activity_id
-        returning old_row.date, old_row.campaign_id, old_row.contact_id, old_row.channel, old_row.hour
+        returning old_row.*
     ),
 
     optout as (
@@ -420,20 +450,40 @@ as $$
             and (old_row.contact_id = p_contact_id or old_row.campaign_id = any(p_campaign_ids))
             and ledger.tenant_id = old_row.tenant_id
             and ledger.optout_id = old_row.optout_id
-        returning old_row.date, old_row.campaign_id, old_row.contact_id, old_row.channel, old_row.hour
+        returning old_row.*
     ),
 
     step as (
         update intermediate.outreach_transition_ledger set contact_id = '__none__'
         where tenant_id = p_tenant_id and contact_id = p_contact_id
+    ),
+
+    touched as (
+        insert into ops.outreach_touched (refresh_id, layer, tenant_id, date)
+        select gen_random_uuid(), 'activity', p_tenant_id, changed.date
+        from (select date from reply union select date from optout) as changed
     )
 
-    insert into ops.outreach_touched (refresh_id, layer, tenant_id, date, campaign_id, contact_id, channel, hour)
-    select gen_random_uuid(), 'activity', p_tenant_id, changed.date, keys.campaign_id, keys.contact_id, changed.channel, changed.hour
-    from (table reply union all table optout) as changed
+    insert into ops.outreach_activity_change (
+        tenant_id, date, hour, campaign_id, contact_id, channel, kind, is_machine, is_first, is_first_human,
+        is_first_engagement, is_block, is_trackable, weight
+    )
+    select
+        p_tenant_id, changed.date, changed.hour, moved.campaign_id, moved.contact_id, changed.channel, changed.kind,
+        changed.is_machine, changed.is_first, changed.is_first_human, changed.is_first_engagement, changed.is_block,
+        changed.is_trackable, moved.weight
+    from (
+        select
+            date, hour, campaign_id, contact_id, channel, kind, is_machine, is_first, is_first_human,
+            is_first_engagement, is_block, is_trackable
+        from reply where verdict = 'counted'
+        union all
+        select date, hour, campaign_id, contact_id, channel, kind, is_machine, false, false, false, false, false
+        from optout where verdict = 'counted'
+    ) as changed
     cross join lateral (
-        values (changed.campaign_id, changed.contact_id), ('__none__', '__none__')
-    ) as keys (campaign_id, contact_id)
+        values (changed.campaign_id, changed.contact_id, -1), ('__none__', '__none__', 1)
+    ) as moved (campaign_id, contact_id, weight)
 $$;
 comment on function ops.outreach_unname is 'Takes a contact from ledger rows that the source has and attributes to nobody';
 

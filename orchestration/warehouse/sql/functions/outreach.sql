@@ -89,3 +89,59 @@ as $$
         )
 $$;
 comment on function ops.outreach_affected is 'Subjects whose numbers depend on changed rows of a rule seed';
+
+create or replace function ops.outreach_forget_changes(p_refresh_id uuid) returns void
+language sql
+as $$
+    -- Every rollup has run in this refresh, so each says how far it has come.
+    delete from ops.outreach_activity_change as changed
+    using (
+        select applied.tenant_id, min(applied.seq) as seq
+        from ops.outreach_change_applied as applied
+        inner join ops.refresh_scope as scope
+            on applied.tenant_id = scope.tenant_id and scope.refresh_id = p_refresh_id and scope.family = 'outreach'
+        where applied.change_table = 'outreach_activity_change'
+        group by applied.tenant_id
+    ) as done
+    where changed.tenant_id = done.tenant_id and changed.seq <= done.seq;
+    delete from ops.outreach_message_change as changed
+    using (
+        select applied.tenant_id, min(applied.seq) as seq
+        from ops.outreach_change_applied as applied
+        inner join ops.refresh_scope as scope
+            on applied.tenant_id = scope.tenant_id and scope.refresh_id = p_refresh_id and scope.family = 'outreach'
+        where applied.change_table = 'outreach_message_change'
+        group by applied.tenant_id
+    ) as done
+    where changed.tenant_id = done.tenant_id and changed.seq <= done.seq;
+$$;
+comment on function ops.outreach_forget_changes is 'Deletes the changes that every rollup has added up';
+
+create or replace function ops.outreach_add_optouts() returns void
+language sql
+as $$
+    -- Opt-outs are recomputed only for tenants where a message in scope has, or had, one.
+    insert into intermediate.outreach_scope_subjects (refresh_id, tenant_id, grain, key, whole)
+    select ops.current_refresh_id(), scope.tenant_id, 'optouts', '', true
+    from ops.outreach_scope as scope
+    where
+        exists (
+            select 1
+            from intermediate.outreach_scope_subjects as subjects
+            inner join intermediate.outreach_activity_ledger as ledger
+                on subjects.tenant_id = ledger.tenant_id and subjects.key = ledger.message_id
+            where
+                subjects.refresh_id = ops.current_refresh_id()
+                and subjects.tenant_id = scope.tenant_id
+                and subjects.grain = 'message'
+                and subjects.whole
+                and ledger.kind in ('unsubscribe', 'resubscribe')
+        )
+        or exists (
+            select 1
+            from ops.outreach_activity_change as changed
+            where changed.tenant_id = scope.tenant_id and changed.kind in ('unsubscribe', 'resubscribe')
+        )
+    on conflict (refresh_id, tenant_id, grain, key) do update set whole = true;
+$$;
+comment on function ops.outreach_add_optouts is 'Takes the opt-outs into scope that follow from messages in scope; after the activity ledger';

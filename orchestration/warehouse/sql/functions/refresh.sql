@@ -238,6 +238,9 @@ begin
         and pending.grain = claim.grain and pending.key = claim.key
         and pending.seq = claim.seq;
     execute format('delete from ops.%I where refresh_id = $1', p_family || '_touched') using p_refresh_id;
+    if to_regprocedure(format('ops.%I(uuid)', p_family || '_forget_changes')) is not null then
+        execute format('select ops.%I($1)', p_family || '_forget_changes') using p_refresh_id;
+    end if;
     perform ops.forget_claims(p_refresh_id, p_family);
     insert into ops.refresh_log (refresh_id, event, family, detail)
     values (p_refresh_id, 'completed', p_family, jsonb_build_object('partitions', partitions));

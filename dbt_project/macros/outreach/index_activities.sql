@@ -1,0 +1,9 @@
+{#- Duplicates and opt-outs are few: indexes of them alone find them among all other activities. -#}
+{% macro index_activities() -%}
+    {%- if not is_incremental() or env_var('ROLLUPS_DEPLOY', '') == '1' -%}
+        create index if not exists outreach_activity_ledger_copies
+        on {{ this }} (tenant_id, copy_of) where copy_of is not null;
+        create index if not exists outreach_activity_ledger_optouts
+        on {{ this }} (tenant_id, message_id) where kind in ('unsubscribe', 'resubscribe')
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,27 @@
+{#-
+    Counts as the rollup has them plus what came and less what went since, for every key in `keys`.
+
+    keys       rows with tenant_id, date and the key columns, each once
+    key        key columns besides tenant_id and date
+    changed    sums of the changes by these columns
+    counts     names of the counts
+-#}
+{% macro add_changes(keys, key, changed, counts) -%}
+    {%- set columns = ['tenant_id', 'date'] + key -%}
+    {#- a deployment has no rollup before it is made -#}
+    {%- set has_stored_rows = this is not none and is_incremental() -%}
+    select
+        {{ columns_of('keys_in_scope', columns) }},
+        {%- for count in counts %}
+        {% if has_stored_rows %}coalesce(stored.{{ count }}, 0) + {% endif -%}
+        coalesce(changed.{{ count }}, 0) as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ keys }} as keys_in_scope
+    left join {{ changed }} as changed
+        on {{ same_key('keys_in_scope', 'changed', columns) }}
+    {%- if has_stored_rows %}
+    left join {{ this }} as stored
+        on {{ same_key('keys_in_scope', 'stored', columns) }}
+    {%- endif %}
+{%- endmacro %}
+
