@@ -182,7 +182,7 @@ def test_every_fault_is_told_and_so_is_its_end(day: Day, filled: OutreachWarehou
     filled.insert("tenants", id="a|b", name="Bad")
     messages = day.hour(day.refresh)
     assert told(messages) == {("Warning", "failing_check")}
-    assert "1 of 4 tenants have no rollups: 'a|b'" in messages[0]
+    assert "a|b: its id has a comma, a bar" in messages[0]
     filled.connection.execute("delete from tenants where id = 'a|b'")
     assert told(day.hour(day.refresh)) == {("Recovered", "failing_check")}
 

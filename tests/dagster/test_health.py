@@ -124,7 +124,7 @@ def test_much_in_quarantine(location: Location, filled: OutreachWarehouse) -> No
     location.run()
     _, severity, who = outcome("quarantine_is_small")
     assert severity == "WARN"
-    assert "12 of 236 rows" in who
+    assert "12 of 224 rows" in who
     add_messages(filled, 30, timedelta(days=2), "nonsense")
     location.run()
     assert outcome("quarantine_is_small")[1] == "ERROR"
