@@ -183,7 +183,7 @@ def dagster_server(
     command: Callable[[Settings], list[str]] = dagster_command,
 ) -> Iterator[DagsterServer]:
     """`dagster dev` with its webserver and daemon; its whole process group ends with the block."""
-    port = _free_port()
+    port = free_port()
     with log_path.open("a") as log:
         process = subprocess.Popen(
             command(settings.model_copy(update={"web_port": port})),
@@ -230,7 +230,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
