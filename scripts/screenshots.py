@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Photograph the Dagster UI of a running `make demo` for the docs.
+"""Photograph the Dagster UI of a running `make demo`, after a backfill or two, for the docs.
 
     python scripts/screenshots.py http://127.0.0.1:3000
 
@@ -29,11 +29,9 @@ def photograph(page: Page, name: str) -> None:
     print(IMAGES / name)
 
 
-def lineage(page: Page, address: str) -> None:
-    page.goto(
-        f"{address}/assets/metrics_tenant_daily?view=lineage&lineageScope=upstream&lineageDepth=9"
-    )
-    expect(page.get_by_text("metrics_tenant_daily").first).to_be_visible()
+def partitions(page: Page, address: str) -> None:
+    page.goto(f"{address}/assets/metrics_tenant_daily?view=partitions")
+    expect(page.get_by_text(re.compile(r"Materialized \([1-9]\d*\)"))).to_be_visible()
     photograph(page, "assets.png")
 
 
@@ -50,10 +48,10 @@ def checks(page: Page, address: str) -> None:
 
 def plots(page: Page, address: str) -> None:
     """Rows, duration and staleness of each partition."""
-    page.goto(f"{address}/assets/metrics_tenant_daily?view=overview")
+    page.goto(f"{address}/assets/reporting_events_rollups?view=overview")
     page.get_by_text("Plots", exact=True).click()
-    page.get_by_text("duration_seconds").first.scroll_into_view_if_needed()
-    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(4)
+    page.locator("canvas").last.scroll_into_view_if_needed()
     photograph(page, "plots.png")
 
 
@@ -67,7 +65,7 @@ def main(address: str) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1500, "height": 950})
         page.set_default_timeout(60_000)
-        for take in (lineage, checks, plots):
+        for take in (partitions, checks, plots):
             take(page, address)
         chromium.close()
 

@@ -75,6 +75,14 @@ query($name: String!) {
     } }
   }
 }"""
+_CHECKS = """
+query($name: String!) {
+  assetNodeOrError(assetKey: {path: [$name]}) { ... on AssetNode {
+    assetChecksOrError { ... on AssetChecks { checks {
+      name executionForLatestMaterialization { status }
+    } } }
+  } }
+}"""
 
 
 class DagsterServer:
@@ -158,6 +166,12 @@ class DagsterServer:
             return results[0]["id"] if results else None
 
         return wait_until(started, seconds, f"another try of run {run_id}")
+
+    def checks(self, asset: str) -> dict[str, str | None]:
+        """The checks of an asset, and the result that its page shows of each."""
+        found = self.ask(_CHECKS, name=asset)["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        shown = {check["name"]: check["executionForLatestMaterialization"] for check in found}
+        return {name: each and each["status"] for name, each in shown.items()}
 
     def rows_of_marks(self, asset: str) -> dict[str, int]:
         """The rows that the latest mark of each partition of an asset speaks of."""

@@ -77,6 +77,7 @@ def test_hourly_run_backfills_and_refusals(
         runs,
     )
     assert without_result == [], "each run was to evaluate the checks"
+    assert set(server.checks("metrics_tenant_daily").values()) == {"SUCCEEDED"}
 
     done = server.wait_for_backfill(of_job)
     assert done["status"] == "COMPLETED_FAILED"
