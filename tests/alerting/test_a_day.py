@@ -16,7 +16,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from orchestration.alerting.alerts import AlertState
+from orchestration.alerting.alerts import GAP, AlertState
 from orchestration.resources import Warehouse
 from orchestration.settings import load_settings
 from tests.alerting.conftest import Endpoint
@@ -195,7 +195,15 @@ def test_every_fault_is_told_and_so_is_its_end(day: Day, filled: OutreachWarehou
     assert day.number >= 24
 
 
-def test_a_database_that_is_down_is_told(day: Day, use_database: Callable[[str], None]) -> None:
+def test_a_failed_reconciliation_and_a_database_that_is_down_are_told(
+    day: Day, use_database: Callable[[str], None]
+) -> None:
+    job = day.location.defs.resolve_job_def("outreach_reconcile")
+    day.location.instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE)
+    day.look()
+    (message,) = day.heard()
+    assert "Alert: failed_run: outreach_reconcile" in message
+    day.pass_time(GAP)
     use_database("postgresql://nobody@127.0.0.1:9/nowhere")
     day.look()
     assert told(day.heard()) == {("Alert", "database")}

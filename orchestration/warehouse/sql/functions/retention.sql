@@ -1,7 +1,8 @@
 -- How long logs are kept.
 
-create or replace function ops.prune_log(p_family text, p_days integer, p_refreshes integer default 200)
-returns bigint
+create or replace function ops.prune_log(
+    p_family text, p_days integer, p_refreshes integer default 200
+) returns bigint
 language plpgsql
 as $$
 declare
