@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, PartitionKeyRange, RunsFilter
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster_shared.record import copy
 
 from orchestration.errors import InputError
 from orchestration.marking import Context
@@ -111,12 +115,25 @@ def repeat_checks(instance: dg.DagsterInstance, other_id: str, run: dg.DagsterRu
     of_checks = DagsterEventType.ASSET_CHECK_EVALUATION
     for entry in instance.all_logs(other_id, of_type=of_checks):
         if entry.dagster_event is not None:
+            data = _of_latest_mark(instance, entry.dagster_event.asset_check_evaluation_data)
             evaluation = DagsterEvent(
-                of_checks.value,
-                job_name=run.job_name,
-                event_specific_data=entry.dagster_event.asset_check_evaluation_data,
+                of_checks.value, job_name=run.job_name, event_specific_data=data
             )
             instance.report_dagster_event(evaluation, run.run_id)
+
+
+def _of_latest_mark(
+    instance: dg.DagsterInstance, evaluation: dg.AssetCheckEvaluation
+) -> dg.AssetCheckEvaluation:
+    """Said of the other run's mark: the page hides what seems older than the latest one."""
+    records = instance.fetch_materializations(evaluation.asset_key, limit=1).records
+    if not records:
+        return evaluation
+    mark = records[0]
+    target = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=mark.storage_id, run_id=mark.run_id, timestamp=mark.timestamp
+    )
+    return copy(evaluation, target_materialization_data=target)
 
 
 def done_by(run: dg.DagsterRun) -> str | None:

@@ -8,8 +8,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
 )
 from pydantic import Field
 
-from orchestration.checks import SHOWN, evaluate_health, markdown_table
-from orchestration.marking import log_check
+from orchestration.checks import SHOWN, markdown_table
 from orchestration.refreshing import one_line_failures
 from orchestration.resources import Warehouse
 from orchestration.translator import LEDGER_GROUP
@@ -69,8 +68,6 @@ def reconciliation_asset(family: str) -> dg.AssetsDefinition:
                 tenant_ids=config.tenants,
                 allow_shrink=config.allow_shrink,
             )
-            for evaluation in evaluate_health(warehouse, family, is_thorough=True):
-                log_check(context, evaluation)
         context.log.info(
             f"{family}: {outcome.differing} of {outcome.partitions} partitions differ,"
             f" {outcome.pruned} outlive their source"
@@ -83,7 +80,7 @@ def reconciliation_asset(family: str) -> dg.AssetsDefinition:
 
 
 def reconciliation_job(family: str, asset: dg.AssetsDefinition) -> AssetJob:
-    """The reconciliation by itself: what the schedule starts."""
+    """The reconciliation and the checks of it: what the schedule starts."""
     return dg.define_asset_job(
         f"{family}_reconcile",
         selection=dg.AssetSelection.assets(asset),

@@ -68,10 +68,8 @@ def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollup
         if ends is None:
             _refresh(context, warehouse, rollups, None)
             return
-        # Anybody may start a run with any text as its key: Dagster sees it only if it is sound.
-        asked = [partition_of(key) for key in ends]
-        require_partitions(warehouse, rollups, asked)
-        add_tenants(context.instance, rollups.family, {key.tenant_id for key in asked})
+        tenant_ids = require_keys(warehouse, rollups, ends)
+        add_tenants(context.instance, rollups.family, tenant_ids)
         partitions = partitions_between(context, rollups.partitions, ends)
         siblings = _siblings_to_join(context, rollups, PARTITIONS_PER_RUN - len(partitions))
         for more in siblings.values():
@@ -95,6 +93,16 @@ def rebuild(
             pruned = pruned_partitions(connection, rollups.family, partitions, policy)
         refuse_pruned(pruned, f"the run tag {ALLOW_SHRINK_TAG}: true")
     _refresh(context, warehouse, rollups, tuple(dict.fromkeys(partitions)))
+
+
+def require_keys(warehouse: Warehouse, rollups: FamilyRollups, keys: Sequence[str]) -> set[str]:
+    """The tenants of partition keys; ``InputError`` for a key of no partition.
+
+    Anybody may start a run with any text as its key: Dagster sees it only if it is sound.
+    """
+    asked = [partition_of(key) for key in keys]
+    require_partitions(warehouse, rollups, asked)
+    return {partition.tenant_id for partition in asked}
 
 
 def require_partitions(

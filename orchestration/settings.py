@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         description="How long a silent network is waited for before a refresh and its server give"
         " each other up.",
     )
+    log_retention_days: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="How long logs of refreshes and reconciliations are kept, at least 31 days;"
+        " 0: for ever. A reconciliation of everything deletes older ones.",
+    )
     web_port: int = Field(default=3000, ge=1024, le=65535, description="Port of the Dagster UI.")
     ui_url: str | None = Field(
         default=None,
@@ -192,6 +199,13 @@ class Settings(BaseSettings):
     def alert_addresses(self) -> list[str]:
         """The addresses alerts go to; they hold passwords."""
         return self.alert_urls.get_secret_value().split() if self.alert_urls else []
+
+    @field_validator("log_retention_days")
+    @classmethod
+    def _check_days(cls, value: int) -> int:
+        if 0 < value < 31:
+            raise ValueError("status and alerts read the last 30 days: use 31 or more, or 0")
+        return value
 
     @field_validator("min_event_date", "start_date")
     @classmethod

@@ -75,6 +75,14 @@ query($name: String!) {
     } }
   }
 }"""
+_CHECKS = """
+query($name: String!) {
+  assetNodeOrError(assetKey: {path: [$name]}) { ... on AssetNode {
+    assetChecksOrError { ... on AssetChecks { checks {
+      name executionForLatestMaterialization { status }
+    } } }
+  } }
+}"""
 
 
 class DagsterServer:
@@ -159,6 +167,12 @@ class DagsterServer:
 
         return wait_until(started, seconds, f"another try of run {run_id}")
 
+    def checks(self, asset: str) -> dict[str, str | None]:
+        """The checks of an asset, and the result that its page shows of each."""
+        found = self.ask(_CHECKS, name=asset)["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        shown = {check["name"]: check["executionForLatestMaterialization"] for check in found}
+        return {name: each and each["status"] for name, each in shown.items()}
+
     def rows_of_marks(self, asset: str) -> dict[str, int]:
         """The rows that the latest mark of each partition of an asset speaks of."""
         found = self.ask(_MARKED, name=asset)["assetOrError"].get("assetMaterializations", [])
@@ -183,7 +197,7 @@ def dagster_server(
     command: Callable[[Settings], list[str]] = dagster_command,
 ) -> Iterator[DagsterServer]:
     """`dagster dev` with its webserver and daemon; its whole process group ends with the block."""
-    port = _free_port()
+    port = free_port()
     with log_path.open("a") as log:
         process = subprocess.Popen(
             command(settings.model_copy(update={"web_port": port})),
@@ -230,7 +244,8 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

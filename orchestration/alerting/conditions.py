@@ -50,7 +50,7 @@ def _failed_runs(
 ) -> Iterator[Alert]:
     ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
     for family in families:
-        for job in (f"{family}_refresh", f"{family}_backfill"):
+        for job in (f"{family}_refresh", f"{family}_backfill", f"{family}_reconcile"):
             filters = dg.RunsFilter(job_name=job, statuses=ended)
             for run in context.instance.get_runs(filters, limit=1):
                 failed = run.status == dg.DagsterRunStatus.FAILURE

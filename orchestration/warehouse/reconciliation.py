@@ -20,6 +20,7 @@ from orchestration.errors import DatabaseError, InputError
 from orchestration.settings import Settings
 from orchestration.warehouse.bootstrap import require_initialised, write_config
 from orchestration.warehouse.connection import connect, one_line
+from orchestration.warehouse.retention import prune_logs
 
 # Another capture that ends while ours begins makes the database refuse; a new look succeeds.
 ATTEMPTS = 10
@@ -85,24 +86,26 @@ def reconcile(
     Of ``tenant_ids`` (none: all) and the local dates from ``date_from`` to ``date_to`` (both
     included). All of it is seen as of one moment, and nobody has to wait for it: rows that
     ordinary capture notices are no difference. A comparison of everything also finds rows for the
-    quarantine that capture could not see. With ``allow_shrink`` rollups also follow a source
-    that was cut off behind them.
+    quarantine that capture could not see, and deletes old logs. With ``allow_shrink`` rollups also
+    follow a source that was cut off behind them.
 
     Raises ``InputError`` for reversed dates and ``DatabaseError``.
     """
     if date_from is not None and date_to is not None and date_from > date_to:
         raise InputError(f"--from {date_from} lies after --to {date_to}: swap them")
+    is_of_everything = not tenant_ids and date_from is None and date_to is None
     question = [family, list(tenant_ids) or None, date_from, date_to, allow_shrink]
     with connect(url, application="rollups reconcile") as connection:
         require_initialised(connection)
         write_config(connection, settings)
-        if not tenant_ids and date_from is None and date_to is None:
+        if is_of_everything:
             _renew_quarantine(connection, family)
         for _ in range(ATTEMPTS):
             try:
                 found = _reconcile_once(connection, question)
-                if not tenant_ids and date_from is None and date_to is None:
+                if is_of_everything:
                     connection.execute("select ops.renew_quarantine(%s)", [family])
+                    prune_logs(connection, family, settings.log_retention_days)
                 return found
             except errors.SerializationFailure:
                 continue

@@ -142,10 +142,10 @@ def changed_rows(connection: psycopg.Connection, outcome: RefreshOutcome) -> dic
 
 
 def staleness_minutes(connection: psycopg.Connection, family: str) -> float:
-    """Age in minutes of the newest change that capture has seen; 0 before the first."""
+    """Minutes since the source was last looked at, through when a refresh makes complete."""
     row = connection.execute(
-        "select extract(epoch from now() - max(greatest(ingested_to, noted_to)))"
-        " from ops.watermark where family = %s and isfinite(ingested_to)",
+        "select extract(epoch from clock_timestamp() - min(captured_at))"
+        " from ops.watermark where family = %s",
         [family],
     ).fetchone()
     return max(float(row[0]) / 60, 0.0) if row and row[0] is not None else 0.0

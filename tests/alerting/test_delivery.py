@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,46 +13,9 @@ from aiosmtpd.controller import Controller
 from orchestration.alerting.alerts import Message
 from orchestration.alerting.delivery import deliver
 from orchestration.errors import DeliveryError, SettingsError
+from tests.alerting.conftest import Endpoint, serve
 
 MESSAGE = Message("Rollups: 1 new", "Alert: lost_refresh: outreach\n  What to do: wait")
-
-
-class Endpoint(HTTPServer):
-    """A webhook that keeps what it is told, or refuses it."""
-
-    def __init__(self, status: int = 200) -> None:
-        self.received: list[dict[str, Any]] = []
-        received = self.received
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.append(json.loads(body))
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def address(self) -> str:
-        return f"json://user:secret@127.0.0.1:{self.server_port}/hook"
-
-
-def serve(endpoint: Endpoint) -> Iterator[Endpoint]:
-    thread = Thread(target=endpoint.serve_forever, daemon=True)
-    thread.start()
-    yield endpoint
-    endpoint.shutdown()
-    endpoint.server_close()
-    thread.join()
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    yield from serve(Endpoint())
 
 
 @pytest.fixture

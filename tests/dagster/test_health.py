@@ -14,7 +14,6 @@ from tests.dagster.conftest import Location
 from tests.outreach.warehouse import OutreachWarehouse
 
 NOW = datetime.now().replace(microsecond=0)
-MART = dg.AssetKey("metrics_tenant_daily")
 THOROUGH = ("quarantine_is_small", "sums_agree")
 TRACKED = "A" * 22
 
@@ -124,7 +123,7 @@ def test_much_in_quarantine(location: Location, filled: OutreachWarehouse) -> No
     location.run()
     _, severity, who = outcome("quarantine_is_small")
     assert severity == "WARN"
-    assert "12 of 236 rows" in who
+    assert "12 of 224 rows" in who
     add_messages(filled, 30, timedelta(days=2), "nonsense")
     location.run()
     assert outcome("quarantine_is_small")[1] == "ERROR"
@@ -158,7 +157,7 @@ def test_refresh_reconciliation_and_people_evaluate_them(
     assert evaluated(location) == quick | set(THOROUGH)
 
     filled.connection.execute("update analytics.metrics_tenant_daily set sends = 99")
-    key = dg.AssetCheckKey(MART, "sums_agree")
+    key = dg.AssetCheckKey(dg.AssetKey("outreach_reconciliation"), "sums_agree")
     checks = location.defs.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=set(), asset_check_selection={key}
     )
@@ -171,7 +170,6 @@ def test_refresh_reconciliation_and_people_evaluate_them(
 
 
 def evaluated(location: Location) -> set[str]:
-    names = {check.name for check in HEALTH_CHECKS}
-    keys = [dg.AssetCheckKey(MART, name) for name in names]
+    keys = [dg.AssetCheckKey(check.asset("outreach"), check.name) for check in HEALTH_CHECKS]
     storage = location.instance.event_log_storage
     return {key.name for key in storage.get_latest_asset_check_execution_by_key(keys)}

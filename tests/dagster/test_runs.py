@@ -57,14 +57,21 @@ def last_partitions(warehouse: OutreachWarehouse) -> list[tuple[str, date]]:
     ]
 
 
-def test_marks_carry_numbers_to_plot(location: Location) -> None:
+def test_marks_carry_numbers_to_plot(location: Location, filled: OutreachWarehouse) -> None:
     location.run()
     mark = location.marks("metrics_tenant_daily")["2026-03-09|acme"]
     assert mark["dagster/partition_row_count"] == 1
     assert mark["rows_changed"] == 12
     assert mark["duration_seconds"] > 0
-    assert mark["staleness_minutes"] >= 0
+    assert 0 <= mark["staleness_minutes"] < 5
     assert mark["refresh_id"]
+    # A backfill does not look for what is new.
+    filled.connection.execute(
+        "update ops.watermark set captured_at = captured_at - interval '1 hour'"
+    )
+    location.run(tags={"dagster/partition": "2026-03-09|acme"})
+    mark = location.marks("metrics_tenant_daily")["2026-03-09|acme"]
+    assert 60 <= mark["staleness_minutes"] < 65
 
 
 def test_tests_of_dbt_are_evaluated_as_checks(location: Location) -> None:

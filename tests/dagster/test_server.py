@@ -11,6 +11,7 @@ import pytest
 from orchestration.dagster_environment import read_only_command
 from orchestration.settings import Settings
 from tests.dagster.conftest import TENANTS, fill
+from tests.dagster.proxy import AS_ANN, WEB_SOCKET, nginx, proxy_before
 from tests.dagster_server import DagsterServer, dagster_server
 from tests.outreach.warehouse import OutreachWarehouse
 
@@ -76,6 +77,7 @@ def test_hourly_run_backfills_and_refusals(
         runs,
     )
     assert without_result == [], "each run was to evaluate the checks"
+    assert set(server.checks("metrics_tenant_daily").values()) == {"SUCCEEDED"}
 
     done = server.wait_for_backfill(of_job)
     assert done["status"] == "COMPLETED_FAILED"
@@ -103,3 +105,18 @@ def test_a_read_only_webserver_shows_everything_and_starts_nothing(
         assert reading.wait_for_run(run) == "SUCCESS"
         with pytest.raises(AssertionError, match="UnauthorizedError"):
             reading.launch("outreach_refresh", {})
+
+
+def test_a_proxy_asks_for_a_login_and_passes_web_sockets(
+    server: DagsterServer, tmp_path: Path
+) -> None:
+    program = nginx()
+    if program is None:
+        pytest.skip("nginx is not installed (Debian: apt-get install nginx)")
+    with proxy_before(server.address, program, tmp_path) as proxy:
+        for path in ("/", "/graphql", "/server_info", "/assets", "/static/none.js"):
+            assert proxy.status(path, {}) == 401, path
+        assert proxy.status("/graphql", WEB_SOCKET) == 401
+        assert proxy.status("/server_info", {"Authorization": "Basic YW5uOndyb25n"}) == 401
+        assert proxy.status("/server_info", AS_ANN) == 200
+        assert proxy.status("/graphql", AS_ANN | WEB_SOCKET) == 101

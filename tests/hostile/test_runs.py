@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._check import CheckError
 
+from orchestration.backfills import asked_keys
 from orchestration.errors import InputError
 from orchestration.jobs import Rectangle
+from orchestration.refreshing import FamilyRollups, require_keys
+from orchestration.resources import Warehouse
+from orchestration.warehouse.tenants import require_tenants
 from tests.dagster.conftest import Location
 from tests.hostile.attacks import ATTACKS, NUL
 from tests.hostile.canary import Canary
@@ -23,7 +28,12 @@ DATE, TENANT = "2026-03-10", "acme"
 PARTITION = "dagster/partition"
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 MOST_SHOWN = 2_000
-SPREAD = 4
+
+ROLLUPS = FamilyRollups("outreach", date(2026, 1, 1), relations={}, checks={})
+
+# A run takes a third of a second.
+SOME = dict(list(TEXTS.items())[1::3])
+FEW = dict(list(TEXTS.items())[2::8])
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +70,13 @@ def work(warehouse: OutreachWarehouse) -> list[tuple[Any, ...]]:
 
 def assert_refused(name: str, result: dg.ExecuteInProcessResult, said: str) -> None:
     assert not result.success, name
-    assert said, name
-    assert "\n" not in said.strip(), (name, said)
     assert "Traceback" not in said, (name, said)
+    assert_one_line(name, said.strip())
+
+
+def assert_one_line(name: str, said: str) -> None:
+    assert said, name
+    assert said.isprintable(), (name, said)
     assert len(said) < MOST_SHOWN, name
 
 
@@ -83,23 +97,40 @@ def keys(text: str) -> list[dict[str, str]]:
 
 
 def test_partition_keys(place: Location) -> None:
-    for number, (name, text) in enumerate(TEXTS.items()):
-        for place_of_text, tags in enumerate(keys(text)):
-            is_none = tags == {PARTITION: ""}
-            if is_none or (number + place_of_text) % SPREAD:
+    """Each text in each place, looked at as a run does."""
+    for name, text in TEXTS.items():
+        for tags in keys(text):
+            if tags == {PARTITION: ""}:
                 continue
-            try:
-                result, said = place.run(tags=tags)
-            except (ValueError, dg.DagsterError, CheckError):
-                # Dagster looks for the partitions itself and has none by this name: no run begins.
-                assert any(tag in tags for tag in RANGE), tags
-                continue
-            assert_refused(f"{name} {tags}"[:200], result, said)
+            run = dg.DagsterRun(job_name="outreach_refresh", tags=tags)
+            with pytest.raises(InputError) as refused:
+                require_keys(Warehouse(), ROLLUPS, asked_keys(run) or ())
+            assert_one_line(f"{name} {tags}"[:200], str(refused.value))
+
+
+def test_runs_of_partitions(place: Location) -> None:
+    """Some of them as whole runs, in another place each."""
+    for number, (name, text) in enumerate(SOME.items()):
+        tags = keys(text)[number % len(keys(text))]
+        try:
+            result, said = place.run(tags=tags)
+        except (ValueError, dg.DagsterError, CheckError):
+            # Dagster looks for the partitions itself and has none by this name: no run begins.
+            assert any(tag in tags for tag in RANGE), tags
+            continue
+        assert_refused(f"{name} {tags}"[:200], result, said)
+
+
+def test_tenants_of_a_configuration(outreach_here: OutreachWarehouse) -> None:
+    for name, text in TEXTS.items():
+        with pytest.raises(InputError) as refused:
+            require_tenants(outreach_here.connection, "outreach", [TENANT, text])
+        assert_one_line(name, str(refused.value))
 
 
 def test_rectangle(place: Location) -> None:
     sound = {"first_date": DATE, "last_date": DATE, "tenants": [TENANT]}
-    for number, (name, text) in enumerate(list(TEXTS.items())[::SPREAD]):
+    for number, (name, text) in enumerate(FEW.items()):
         field = list(sound)[number % len(sound)]
         config = sound | {field: [text] if field == "tenants" else text}
         run_config = {"ops": {"outreach_backfill_rectangle": {"config": config}}}
@@ -114,12 +145,11 @@ def test_dates_of_a_rectangle(field: str) -> None:
         rectangle = Rectangle.model_validate({"first_date": DATE, "last_date": DATE, field: text})
         with pytest.raises(InputError) as refused:
             rectangle.dates()
-        assert str(refused.value).isprintable(), name
-        assert len(str(refused.value)) < MOST_SHOWN, name
+        assert_one_line(name, str(refused.value))
 
 
 def test_reconciliation(place: Location) -> None:
-    for name, text in list(TEXTS.items())[::SPREAD]:
+    for name, text in FEW.items():
         run_config = {"ops": {"outreach_reconciliation": {"config": {"tenants": [text]}}}}
         result, said = place.run("outreach_reconcile", run_config=run_config)
         assert_refused(name, result, said)

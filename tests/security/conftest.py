@@ -125,9 +125,12 @@ _GRANTED = {
 
 
 @pytest.fixture(scope="session")
-def new_login(server_url: str) -> Iterator[Callable[..., str]]:
-    """Makes logins over TCP with a password, members of some roles; drops them at the end."""
-    made: list[str] = []
+def new_login(new_database: Callable[..., str]) -> Iterator[Callable[..., str]]:
+    """Makes logins over TCP with a password, members of some roles; drops them at the end.
+
+    Before the databases, which is what it needs ``new_database`` for.
+    """
+    made: list[tuple[str, str]] = []
 
     def create(
         database_url: str, name: str, member_of: Sequence[str], *, inherits: bool = True
@@ -142,7 +145,7 @@ def new_login(server_url: str) -> Iterator[Callable[..., str]]:
                     sql.Literal(f"of {name}"),
                 )
             )
-            made.append(login)
+            made.append((database_url, login))
             for role in member_of:
                 connection.execute(
                     sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(login))
@@ -150,9 +153,10 @@ def new_login(server_url: str) -> Iterator[Callable[..., str]]:
         return f"postgresql://{login}:of%20{name}@127.0.0.1:{parts['port']}/{parts['dbname']}"
 
     yield create
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        for login in made:
-            connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(login)))
+    for database_url, login in made:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for statement in ("drop owned by {} cascade", "drop role {}"):
+                connection.execute(sql.SQL(statement).format(sql.Identifier(login)))
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ class Rates:
     click_of_others: float = 0.010
     scanner_burst: float = 0.015
     scanner_click: float = 0.005
-    complaint: float = 0.003
+    complaint: float = 0.0008
     unsubscribe: float = 0.008
     resubscribe: float = 0.25  # of those who unsubscribed
     unsubscribe_listed: float = 0.7  # of those who unsubscribed
