@@ -60,9 +60,7 @@ class Old:
 
 
 @pytest.fixture(params=RELEASES, ids=[path.name.removesuffix(".sql.gz") for path in RELEASES])
-def old(
-    request: pytest.FixtureRequest, new_database: Callable[..., str], test_home: Path
-) -> Old:
+def old(request: pytest.FixtureRequest, new_database: Callable[..., str], test_home: Path) -> Old:
     url = new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(gzip.decompress(request.param.read_bytes()))
