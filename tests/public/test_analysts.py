@@ -8,6 +8,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from typing import Any
 
 import nbformat
 import psycopg
@@ -20,7 +21,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshRequest, refresh
 from tests.public.conftest import Sample
-from tests.public.test_public_schema import CONTRACT
+from tests.public.test_superset_bundle import CONTRACT, DATASETS
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +106,17 @@ def test_the_measures_for_tools_name_columns_that_exist() -> None:
     assert set(named) <= set(columns)
 
 
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda each: each["table_name"])
+def test_what_superset_computes_is_sql(sample: Sample, dataset: dict[str, Any]) -> None:
+    view = sql.Identifier(dataset["schema"], dataset["table_name"])
+    computed = [each["expression"] for each in (*dataset["columns"], *dataset["metrics"])
+                if "expression" in each]  # fmt: skip
+    with psycopg.connect(sample.analyst) as session:
+        for expression in computed:
+            query = sql.SQL("select {} from {}").format(sql.SQL(expression), view)
+            assert session.execute(query).fetchone() is not None, expression
+
+
 # Refreshes -------------------------------------------------------------------------------------
 
 
@@ -158,7 +170,7 @@ def read_often(url: str, done: Event) -> list[float]:
 def test_refreshes_disturb_no_reader_and_no_view_of_an_analyst(
     sample: Sample, outreach_settings: Settings
 ) -> None:
-    login = sql.Identifier(conninfo_to_dict(sample.analyst)["user"])
+    login = sql.Identifier(str(conninfo_to_dict(sample.analyst)["user"]))
     sends = "select sum(sends)::bigint from {}"
     started, done = Event(), Event()
     with connect(sample.url) as owner, ThreadPoolExecutor(2) as pool:
