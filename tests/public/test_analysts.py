@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -13,14 +14,19 @@ from typing import Any
 import nbformat
 import psycopg
 import pytest
+import typer.main
 from nbclient import NotebookClient
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from orchestration.cli.application import application
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshRequest, refresh
+from orchestration.warehouse.roles import TENANT_READER
+from tests.cli.conftest import Rollups
 from tests.public.conftest import Sample
+from tests.public.pages import Block, Shell, blocks, commands_in_text
 from tests.public.test_superset_bundle import CONTRACT, DATASETS
 
 pytestmark = pytest.mark.slow
@@ -64,40 +70,28 @@ def section(tool: str) -> str:
     return PAGE.split(f"\n## {tool}\n")[1].split("\n## ")[0]
 
 
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+def only_block(tool: str, language: str) -> str:
+    (text,) = re.findall(rf"^```{language}\n(.*?)^```$", section(tool), re.M | re.S)
+    return text
 
 
-def as_sent(query: str, tenant: str | None) -> str:
-    """The query as the tool sends it, with what its placeholders stand for."""
-    optional = r"\1" if tenant else ""
-    query = re.sub(r"\[\[(.*?)\]\]", optional, query).replace("{{tenant}}", f"'{tenant}'")
+def as_sent(query: str, tenant: str) -> str:
+    """The query as a tool sends it, with what its placeholders stand for."""
+    query = re.sub(r"\[\[(.*?)\]\]", r"\1", query).replace("{{tenant}}", f"'{tenant}'")
     now = datetime.now(UTC)
     for name, moment in (("From", now - timedelta(days=7)), ("To", now)):
         query = query.replace(f"$__time{name}()", f"'{moment:%Y-%m-%dT%H:%M:%SZ}'")
     return query
 
 
-@pytest.mark.parametrize("tool", TOOLS[:-1])
-def test_the_query_for_a_tool_has_an_answer(sample: Sample, tool: str) -> None:
-    (query,) = blocks(section(tool), "sql")
-    with psycopg.connect(sample.analyst) as session:
-        for tenant in (None, "Acme Outreach"):
-            assert session.execute(as_sent(query, tenant).encode()).fetchall()
-
-
-def test_the_lines_for_pandas_run(sample: Sample) -> None:
-    (code,) = blocks(section("pandas"), "python")
-    assert DSN in code
-    found: dict[str, object] = {}
-    exec(code.replace(DSN, sample.analyst.replace("postgresql:", "postgresql+psycopg:")), found)
-    rates = found["open_rate"]
-    assert 0 < rates.max() <= 1  # pyright: ignore[reportAttributeAccessIssue]
+@pytest.mark.parametrize("tool", TOOLS)
+def test_there_is_an_example_for_a_tool(tool: str) -> None:
+    assert only_block(tool, "python" if tool == "pandas" else "sql")
 
 
 def test_the_measures_for_tools_name_columns_that_exist() -> None:
     columns = CONTRACT["rpt_tenant_daily"]["columns"]
-    (lookml,) = blocks(section("Looker"), "lookml")
+    lookml = only_block("Looker", "lookml")
     named = re.findall(r"\$\{TABLE\}\.(\w+)", lookml) + re.findall(r"rpt\[(\w+)\]", PAGE)
     named += [
         name.replace(" ", "_").lower() for name in re.findall(r"SUM\(\[([\w ]+)\]\)", PAGE, re.I)
@@ -115,6 +109,101 @@ def test_what_superset_computes_is_sql(sample: Sample, dataset: dict[str, Any]) 
         for expression in computed:
             query = sql.SQL("select {} from {}").format(sql.SQL(expression), view)
             assert session.execute(query).fetchone() is not None, expression
+
+
+# The pages -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def names(sample: Sample) -> dict[str, str]:
+    """What the names in the pages stand for here."""
+    with psycopg.connect(sample.analyst) as session:
+        row = session.execute("select min(tenant_id) from analytics.rpt_tenant_daily").fetchone()
+    assert row is not None
+    return {
+        " TENANT ": f" {row[0]} ",
+        "--tenant acme": f"--tenant {row[0]}",
+        "--account 17": "--account 1",
+        "'...'": "'a password'",
+        '"postgresql://..."': f"{sample.analyst!r}",
+    }
+
+
+def with_names(text: str, names: dict[str, str]) -> str:
+    for name, here in names.items():
+        text = text.replace(name, here)
+    return text
+
+
+@pytest.fixture(scope="module")
+def shell(
+    sample: Sample,
+    names: dict[str, str],
+    new_database: Callable[..., str],
+    new_login: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Shell:
+    """A shell on a copy of the sample, which the commands may change."""
+    copy = new_database(str(conninfo_to_dict(sample.url)["dbname"]))
+    ann = str(conninfo_to_dict(new_login(copy, "ann", [TENANT_READER]))["user"])
+    folder = tmp_path_factory.mktemp("pages")
+    names |= {
+        "postgresql://user:password@host:5432/database": copy,
+        "postgresql://deployer@db.example.com/app": copy,
+        " ann\n": f" {ann}\n",
+        "/var/lib/node_exporter/textfile": str(folder),
+    }
+    rollups = Rollups(sample.rollups.home, copy)
+    said = rollups.environment(FAMILIES="outreach,support") | {"SUPERSET_PASSWORD": "admin"}
+    return Shell(folder, said)
+
+
+@pytest.mark.parametrize("block", [*blocks("sh"), *blocks("cron")], ids=str)
+def test_what_a_page_says_to_type_can_be_typed(
+    shell: Shell, names: dict[str, str], block: Block
+) -> None:
+    script = re.sub(r"^(\S+ ){5}(?=rollups)", "", with_names(block.text, names))
+    ended = shell.run(script)
+    if "import_bundle" in script:
+        # As far as it goes without a Superset.
+        assert "http://127.0.0.1:8088 cannot be reached" in ended.stderr
+    else:
+        assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_the_sql_of_a_page_has_an_answer(
+    sample: Sample, names: dict[str, str], block: Block
+) -> None:
+    query = as_sent(with_names(block.text, names), "Acme Outreach")
+    is_for_owner = query.startswith("create role")
+    with psycopg.connect(sample.url if is_for_owner else sample.analyst) as session:
+        for statement in filter(None, map(str.strip, query.split(";"))):
+            cursor = session.execute(statement.encode())
+            assert is_for_owner or cursor.fetchall(), statement
+        session.rollback()
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_the_python_of_a_page_runs(sample: Sample, names: dict[str, str], block: Block) -> None:
+    driver = sample.analyst.replace("postgresql:", "postgresql+psycopg:")
+    found: dict[str, Any] = {}
+    exec(with_names(block.text, names | {DSN: driver}), found)
+    if "open_rate" in found:
+        assert 0 < found["open_rate"].max() <= 1
+
+
+def test_every_command_named_in_a_text_exists() -> None:
+    root = typer.main.get_command(application)
+    for page, words in commands_in_text():
+        command: Any = root
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        # What remains are arguments; a group has none.
+        assert not hasattr(command, "commands") or set(words) <= {"--help"}, f"{page}: {words}"
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        asked = {word for word in words if word.startswith("--")}
+        assert command.name == "dbt" or asked <= known, f"{page}: {command.name} {words}"
 
 
 # Refreshes -------------------------------------------------------------------------------------
