@@ -3,8 +3,13 @@
 
     python scripts/superset_pictures.py --superset http://127.0.0.1:8088 --user admin
 
-Every chart is asked through Superset's API, and every dashboard opened in a browser; an error or an
-empty answer of any of them ends it with exit code 1. Password: SUPERSET_PASSWORD.
+Every metric of every dataset and every chart is asked through Superset's API, and every dashboard
+opened in a browser; an error or an empty answer ends it with exit code 1. Password:
+SUPERSET_PASSWORD. A Superset to try it with, in an environment of its own (6.1 at the last try):
+
+    pip install apache-superset rich cachetools "flask-caching<2.4" psycopg2-binary
+    export FLASK_APP="superset.app:create_app()" SUPERSET_SECRET_KEY=any-long-text
+    superset db upgrade && superset fab create-admin && superset init && superset run -p 8088
 """
 
 from __future__ import annotations
@@ -51,6 +56,24 @@ def ask_every_chart(superset: Superset) -> int:
     return len(uuids)
 
 
+def ask_every_metric(superset: Superset) -> int:
+    """Number of metrics of the bundle's datasets that can be computed."""
+    found = superset.json("dataset/?q=(page_size:200)")["result"]
+    ids = {dataset["uuid"]: dataset["id"] for dataset in found}
+    asked = 0
+    for path in sorted((BUNDLE / "datasets").rglob("*.yaml")):
+        dataset = yaml.safe_load(path.read_text(encoding="utf-8"))
+        metrics = [metric["metric_name"] for metric in dataset["metrics"]]
+        query = {"metrics": metrics, "columns": ["tenant_name"], "row_limit": 10}
+        source = {"id": ids[dataset["uuid"]], "type": "table"}
+        answer = superset.json("chart/data", {"datasource": source, "queries": [query]})
+        result = answer["result"][0]
+        if result["error"] or set(result["data"][0]) != {"tenant_name", *metrics}:
+            sys.exit(f"{path.stem}: {result['error'] or 'not all metrics'}")
+        asked += len(metrics)
+    return asked
+
+
 def photograph(page: Page, address: str, slug: str) -> None:
     """A picture of a whole dashboard, once all its charts are there."""
     page.goto(f"{address}/superset/dashboard/{slug}/?standalone=1")
@@ -76,7 +99,9 @@ def main() -> None:
     if not password:
         sys.exit("put the password of that user into SUPERSET_PASSWORD")
     address = asked.superset.rstrip("/")
-    print(f"{ask_every_chart(Superset(address, asked.user, password))} charts answer")
+    superset = Superset(address, asked.user, password)
+    print(f"{ask_every_metric(superset)} metrics answer")
+    print(f"{ask_every_chart(superset)} charts answer")
     with sync_playwright() as playwright, launched(playwright) as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(PATIENCE_MS)
