@@ -23,6 +23,8 @@ from orchestration.translator import RollupsTranslator
 from orchestration.warehouse.bootstrap import deploy
 
 RULES = "resource_type:seed"
+# Views of no family.
+SHARED_VIEWS = "fqn:rollups.reporting.calendar"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import dagster as dg
 import psycopg
 
-from orchestration.assets import RULES, rollup_assets, selections, view_assets
+from orchestration.assets import RULES, SHARED_VIEWS, rollup_assets, selections, view_assets
 from orchestration.checks import health_checks
 from orchestration.dbt_runner import dbt_project
 from orchestration.errors import RollupsError
@@ -52,7 +52,10 @@ def build_definitions() -> dg.Definitions:
     warehouse = Warehouse()
     translator = RollupsTranslator()
     manifest = visible_manifest(json.loads(dbt_project(settings).manifest_path.read_bytes()))
-    views = [view_assets("rules", RULES, manifest, translator)]
+    views = [
+        view_assets("rules", RULES, manifest, translator),
+        view_assets("shared_views", SHARED_VIEWS, manifest, translator),
+    ]
     rollups, jobs, schedules, sensors, checks = [], [], [], [], []
     for family in settings.families:
         select = selections(family, manifest)

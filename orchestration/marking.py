@@ -15,6 +15,8 @@ from dagster._core.events import (
 
 from orchestration.dbt_runner import NodeResult
 from orchestration.partitions import partition_key
+from orchestration.previews import SPARKLINE_DAYS, newest_of_tenants, preview
+from orchestration.warehouse.recent import recent_days
 from orchestration.warehouse.refresh import (
     RefreshOutcome,
     changed_rows,
@@ -37,7 +39,8 @@ def mark_partitions(
     """Log a materialization of every asset for every partition; the numbers are plotted by the UI.
 
     ``relations`` names each asset's table. A refresh brings a family's tables up to date together,
-    so all of them are marked, whichever asset was asked for.
+    so all of them are marked, whichever asset was asked for. All grains of a family add up to the
+    same, so one look at its smallest mart is what the last days of each asset are shown by.
     """
     changed = changed_rows(connection, outcome)
     common = {
@@ -46,6 +49,8 @@ def mark_partitions(
         "refresh_id": str(outcome.refresh_id),
         "trigger": outcome.trigger,
     }
+    newest = newest_of_tenants(partitions)
+    days = recent_days(connection, outcome.family, newest, SPARKLINE_DAYS)
     for asset_key, relation in relations.items():
         rows = partition_rows(connection, outcome, relation)
         numbers = common | {"rows_changed": changed.get(asset_key.path[-1], 0)}
@@ -55,7 +60,15 @@ def mark_partitions(
                 dg.AssetMaterialization(
                     asset_key,
                     partition=partition_key(partition),
-                    metadata={**numbers, "dagster/partition_row_count": rows.get(partition, 0)},
+                    metadata={
+                        **numbers,
+                        "dagster/partition_row_count": rows.get(partition, 0),
+                        **(
+                            preview(partition, days.get(partition.tenant_id, {}), rows)
+                            if newest[partition.tenant_id] == partition.date
+                            else {}
+                        ),
+                    },
                 )
                 for partition in partitions
             ],

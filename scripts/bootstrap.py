@@ -50,8 +50,8 @@ def _environ() -> dict:
 
 
 def venv(args: "list[str]") -> None:
-    """Make the environment in .venv, with .venv/bin/rollups."""
-    ensure_environment()
+    """Make the environment in .venv; ARGS=--dev: with matplotlib, Jupyter's kernel, all tools."""
+    ensure_environment(dev="--dev" in args)
     say("Environment ready: .venv/bin/rollups --help")
 
 

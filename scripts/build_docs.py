@@ -27,6 +27,7 @@ from scripts.public_schema import (  # noqa: E402
     public_schema,
 )
 from scripts.semantic_layer import semantic_files  # noqa: E402
+from scripts.superset_bundle import superset_files  # noqa: E402
 
 NOTE = "<!-- Written by `make docs`; edit the model YAML or settings.py instead. -->\n"
 CONTRACT = ROOT / "docs" / "public-schema.json"
@@ -118,6 +119,7 @@ def main() -> int:
         docs / "settings.md": settings_page(),
         CONTRACT: contract(manifest),
         **semantic_files(manifest),
+        **superset_files(manifest),
     }
     stale = {
         path: text
@@ -130,6 +132,7 @@ def main() -> int:
             print(f"not up to date: {', '.join(names)}; run `make docs`", file=sys.stderr)
         return 1 if names else 0
     for path, text in stale.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(f"{path.relative_to(ROOT)} written")
     return 0

@@ -66,7 +66,7 @@ def _yaml(subject: Subject, node: Mapping[str, Any]) -> str:
         for column in node["columns"].values()
     }
     counts = [name for name, of in columns.items() if of["adds_up"] == "additive"]
-    ratios = {name: parts for name, parts in _ratios(subject).items() if name in columns}
+    ratios = {name: parts for name, parts in ratios_of(subject).items() if name in columns}
     missing = [n for n, of in columns.items() if of["adds_up"] == "ratio" and n not in ratios]
     assert not missing, f"{subject.view}: no numerator and denominator for {missing}"
     # What is divided by what may be an expression; it is a measure then, like any column.
@@ -147,7 +147,8 @@ def _named(name: str, text: str) -> dict[str, Any]:
     return {"name": name, "label": name.replace("_", " ").capitalize(), "description": text}
 
 
-def _ratios(subject: Subject) -> Ratios:
+def ratios_of(subject: Subject) -> Ratios:
+    """Numerator and denominator of each rate and average of a view."""
     if subject.ratios == "rates":
         return _defined_in("outreach/outreach_rates.sql", "outreach_rates")
     if subject.ratios == "cohort_rates":

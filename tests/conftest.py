@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,6 +121,41 @@ def new_database(server_url: str) -> Iterator[Callable[..., str]]:
 def database_url(new_database: Callable[..., str]) -> str:
     """URL of a fresh, empty database."""
     return new_database()
+
+
+@pytest.fixture(scope="session")
+def new_login(new_database: Callable[..., str]) -> Iterator[Callable[..., str]]:
+    """Makes logins over TCP with a password, members of some roles; drops them at the end.
+
+    Before the databases, which is what it needs ``new_database`` for.
+    """
+    made: list[tuple[str, str]] = []
+
+    def create(
+        database_url: str, name: str, member_of: Sequence[str], *, inherits: bool = True
+    ) -> str:
+        login = f"{name}_{os.getpid()}"
+        parts = conninfo_to_dict(database_url)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role {} login {} password {}").format(
+                    sql.Identifier(login),
+                    sql.SQL("inherit" if inherits else "noinherit"),
+                    sql.Literal(f"of {name}"),
+                )
+            )
+            made.append((database_url, login))
+            for role in member_of:
+                connection.execute(
+                    sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(login))
+                )
+        return f"postgresql://{login}:of%20{name}@127.0.0.1:{parts['port']}/{parts['dbname']}"
+
+    yield create
+    for database_url, login in made:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for statement in ("drop owned by {} cascade", "drop role {}"):
+                connection.execute(sql.SQL(statement).format(sql.Identifier(login)))
 
 
 @pytest.fixture(scope="session")

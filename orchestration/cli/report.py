@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli.output import Json, Output, shown
+from orchestration.cli.plotting import (
+    TERMINAL,
+    Plot,
+    Plotting,
+    draw_in_terminal,
+    panels,
+    require_drawable,
+    write_picture,
+)
 from orchestration.cli.session import deployed_database
 from orchestration.errors import InputError
 
@@ -71,7 +80,7 @@ def start(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@group.command()
+@group.command(cls=Plotting)
 def timeseries(
     tenant: OneTenant,
     metric: Metric,
@@ -84,13 +93,14 @@ def timeseries(
     business_hours: BusinessHours = False,
     source: ReadFrom = Source.auto,
     shape: Shape = Format.table,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """A metric by period; periods without anything are there too."""
     _report(
         "timeseries", tenant, shape, as_json, metric=metric, since=since, until=until, group_by=by,
         dimension=dimension, id=id, timezone=timezone, business_hours=business_hours,
-        source=source.value,
+        source=source.value, plot=plot,
     )  # fmt: skip
 
 
@@ -114,7 +124,7 @@ def aggregate(
     )  # fmt: skip
 
 
-@group.command()
+@group.command(cls=Plotting)
 def summary(
     tenant: OneTenant,
     since: From,
@@ -124,12 +134,13 @@ def summary(
     business_hours: BusinessHours = False,
     source: ReadFrom = Source.auto,
     shape: Shape = Format.table,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Every member of a dimension with its metrics, and the equally long period before."""
     _report(
         "summary", tenant, shape, as_json, since=since, until=until, dimension=dimension, id=id,
-        business_hours=business_hours, source=source.value,
+        business_hours=business_hours, source=source.value, plot=plot,
     )  # fmt: skip
 
 
@@ -252,11 +263,17 @@ def freshness(
 
 
 def _report(
-    function: str, tenant: str | None, shape: Format, as_json: bool, **arguments: Any
+    function: str,
+    tenant: str | None,
+    shape: Format,
+    as_json: bool,
+    plot: str | None = None,
+    **arguments: Any,
 ) -> None:
     from orchestration.reports.asking import ask, cursor_of
 
     shape = Format.json if as_json else shape
+    require_drawable(plot, shape is not Format.table)
     output = Output(shape is Format.json)
     with deployed_database(output) as (_, _, connection), cursor_of(connection) as cursor:
         zone = _zone(cursor, function, tenant, arguments)
@@ -264,6 +281,9 @@ def _report(
         answer = ask(cursor, function, tenant, **arguments)
         incomplete = None if answer.complete is not False else _incomplete(cursor, tenant, zone)
     rows = [[_local(value, zone) for value in row] for row in answer.rows]
+    if plot is not None:
+        title = f"{arguments.get('metric', function)} of {tenant} (times in {zone})"
+        _draw(output, answer, rows, title, arguments.get("group_by"), plot)
     if shape is Format.csv:
         _print_csv(answer, rows)
         if incomplete:
@@ -275,9 +295,22 @@ def _report(
         "complete": answer.complete,
         "rows": [dict(zip(answer.columns, row, strict=True)) for row in rows],
     }
-    output.result(document, lambda: _print_table(output, answer, rows, zone))
+    if plot is None or shape is Format.json:
+        output.result(document, lambda: _print_table(output, answer, rows, zone))
     if incomplete and shape is not Format.json:
         output.note(incomplete)
+
+
+def _draw(
+    output: Output, answer: Answer, rows: list[list[Any]], title: str, by: str | None, plot: str
+) -> None:
+    records = [dict(zip(answer.columns, row, strict=True)) for row in rows]
+    drawn = panels(title, records, by)
+    if plot == TERMINAL:
+        output.line(draw_in_terminal(drawn))
+        return
+    write_picture(drawn, title, plot)
+    output.note(f"{plot} written")
 
 
 def _zone(cursor: Cursor, function: str, tenant: str | None, arguments: dict[str, Any]) -> str:

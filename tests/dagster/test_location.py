@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +60,13 @@ def test_groups_follow_the_folders_and_plumbing_is_hidden(
     assert groups == {"sources", "staging", "ledger", "marts", "reporting"}
     assert "outreach_scope_subjects" not in specs
     assert not any(name.startswith("ops/") for name in specs)
+
+
+def test_every_public_relation_is_an_asset(specs: dict[str, dg.AssetSpec]) -> None:
+    contract = json.loads((PROJECT_ROOT / "docs" / "public-schema.json").read_text("utf-8"))
+    of_support = ("rpt_support", "reporting_events", "conversations")
+    assert {name for name in contract if not name.startswith(of_support)} <= set(specs)
+    assert specs["calendar"].group_name == "reporting"
 
 
 def test_columns_and_tests_come_with_the_assets(

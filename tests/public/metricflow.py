@@ -1,7 +1,11 @@
-"""MetricFlow over a test's own connection: it writes the SQL, the database answers."""
+"""MetricFlow over a test's own connection: it writes the SQL, the database answers.
+
+``python -m tests.public.metricflow query ...`` answers as the ``mf`` of dbt-metricflow does.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,3 +59,23 @@ class SemanticLayer:
         cursor = self._connection.execute(statement.encode())
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def main() -> None:
+    """Answer one question of the command line from the database of libpq's variables."""
+    from orchestration.dbt_runner import dbt_project
+    from orchestration.settings import load_settings
+
+    parser = argparse.ArgumentParser(prog="mf")
+    query = parser.add_subparsers(required=True).add_parser("query")
+    for option in ("--metrics", "--group-by"):
+        query.add_argument(option, required=True, type=lambda text: text.split(","))
+    asked = parser.parse_args()
+    manifest = dbt_project(load_settings()).semantic_manifest_path
+    with psycopg.connect("") as connection:
+        for row in SemanticLayer(manifest, connection).query(asked.metrics, asked.group_by):
+            print(row)
+
+
+if __name__ == "__main__":
+    main()

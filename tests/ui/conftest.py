@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,12 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from orchestration.embedded.postgres import EmbeddedPostgres
 from orchestration.settings import PROJECT_ROOT
+from scripts.browser import OPTIONS, browser_path
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic",
-]  # fmt: skip
 READY_SECONDS = 240
 
 
@@ -41,13 +36,11 @@ class Demo:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; skips, saying why, where there is none."""
-    path = os.environ.get("ROLLUPS_CHROMIUM") or next(
-        filter(None, map(shutil.which, BROWSERS)), None
-    )
+    path = browser_path()
     if path is None:
         pytest.skip("no Chromium or Chrome found; name one in ROLLUPS_CHROMIUM")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
+        chromium = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield chromium
         chromium.close()
 

@@ -39,3 +39,15 @@ def test_every_link_of_the_site_opens_from_disk(tmp_path: Path) -> None:
                 assert (tmp_path / target).exists(), f"{name}: {target}"
         for anchor in re.findall(r'href="#([^"]+)"', page):
             assert f'id="{anchor}"' in page, f"{name}: {anchor}"
+
+
+def test_a_script_takes_every_picture() -> None:
+    scripts = "".join(path.read_text("utf-8") for path in (PROJECT_ROOT / "scripts").glob("*.py"))
+    boards = (PROJECT_ROOT / "examples" / "superset" / "bundle" / "dashboards").glob("*.yaml")
+    taken = {f"superset-{path.stem.replace('_', '-')}.png" for path in boards}
+    for picture in (PROJECT_ROOT / "docs" / "images").iterdir():
+        assert (
+            picture.name in taken
+            or f'"{picture.name}"' in scripts
+            or (picture.name == "architecture.svg")
+        ), picture.name
