@@ -74,11 +74,16 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server_url(open_folder: Path) -> Iterator[str]:
+def given_server() -> str | None:
+    """Administrator URL of a server that stays when the tests end."""
+    return os.environ.get("ROLLUPS_TEST_DATABASE_URL")
+
+
+@pytest.fixture(scope="session")
+def server_url(given_server: str | None, open_folder: Path) -> Iterator[str]:
     """Administrator URL of a real server: ``ROLLUPS_TEST_DATABASE_URL`` or an embedded one."""
-    given = os.environ.get("ROLLUPS_TEST_DATABASE_URL")
-    if given:
-        yield given
+    if given_server:
+        yield given_server
         return
     server = EmbeddedPostgres(open_folder / "server")
     url = server.start()
@@ -94,8 +99,8 @@ def server_url(open_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def new_database(server_url: str) -> Iterator[Callable[..., str]]:
-    """Makes databases, as copies of a template if one is named; drops them at the end."""
+def new_database(server_url: str, given_server: str | None) -> Iterator[Callable[..., str]]:
+    """Makes databases, as copies of a template if one is named; at the end none is left."""
     made: list[str] = []
 
     def create(template: str | None = None) -> str:
@@ -110,6 +115,8 @@ def new_database(server_url: str) -> Iterator[Callable[..., str]]:
         return make_conninfo_url(server_url, name)
 
     yield create
+    if given_server is None:
+        return  # they go with the server, and to drop some hundred takes minutes
     with psycopg.connect(server_url, autocommit=True) as connection:
         for name in made:
             connection.execute(
