@@ -98,8 +98,6 @@ def reconcile(
     with connect(url, application="rollups reconcile") as connection:
         require_initialised(connection)
         write_config(connection, settings)
-        if is_of_everything:
-            _renew_quarantine(connection, family)
         for _ in range(ATTEMPTS):
             try:
                 found = _reconcile_once(connection, question)
@@ -115,13 +113,6 @@ def reconcile(
         f"reconciliation of {family}: other sessions changed pending work {ATTEMPTS} times while"
         " it looked; run it again when fewer refreshes run"
     )
-
-
-def _renew_quarantine(connection: psycopg.Connection, family: str) -> None:
-    try:
-        connection.execute("select ops.renew_quarantine(%s)", [family])
-    except psycopg.Error as error:
-        raise DatabaseError(f"quarantine of {family}: {one_line(error)}") from error
 
 
 def _reconcile_once(connection: psycopg.Connection, question: list[object]) -> Reconciliation:

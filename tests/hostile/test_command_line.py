@@ -59,7 +59,9 @@ class Entry:
         """The command line with a value for each parameter, and with every question answered."""
         parameters = COMMANDS[self.command].params
         options = [one for one in parameters if one.opts[0].startswith("--")]
-        valued = [f"{one.opts[0]}={values[one.name]}" for one in options if not one.is_flag]
+        # `--plot` goes with a table alone: only an attack gives it.
+        given = [one for one in options if not one.is_flag and one.name in values]
+        valued = [f"{one.opts[0]}={values[one.name]}" for one in given]
         yes = ["--yes" for one in options if one.name == "yes"]
         places = [values[one.name] for one in parameters if one not in options]
         return [*self.command, *valued, *yes, *(["--", *places] if places else [])]
