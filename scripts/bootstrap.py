@@ -65,6 +65,7 @@ def test(args: "list[str]") -> None:
     """Run the test suite, some files at a time; arguments go to pytest (ARGS="-n 0": one)."""
     ensure_environment(dev=True)
     side_by_side = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+    side_by_side += ["--no-loadscope-reorder"]  # tests/conftest.py has an order
     run_tool(str(PYTHON), "-m", "pytest", *side_by_side, *args)
 
 
