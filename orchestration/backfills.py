@@ -11,13 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus, PartitionKeyRange, RunsFilter
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
-from dagster_shared.record import copy
 
 from orchestration.errors import InputError
-from orchestration.marking import Context
+from orchestration.marking import Context, repeat_checks
 from orchestration.warehouse.tenants import Partition
 from orchestration.written import written_date
 
@@ -105,35 +101,6 @@ def finish(context: Context, run_ids: Sequence[str]) -> None:
             )
             repeat_checks(context.instance, context.run.run_id, run)
             context.instance.report_dagster_event(success, run_id)
-
-
-def repeat_checks(instance: dg.DagsterInstance, other_id: str, run: dg.DagsterRun) -> None:
-    """Have a run tell of the checks as the one does that has done its work.
-
-    It was to evaluate them as well; else their page would show a latest execution without result.
-    """
-    of_checks = DagsterEventType.ASSET_CHECK_EVALUATION
-    for entry in instance.all_logs(other_id, of_type=of_checks):
-        if entry.dagster_event is not None:
-            data = _of_latest_mark(instance, entry.dagster_event.asset_check_evaluation_data)
-            evaluation = DagsterEvent(
-                of_checks.value, job_name=run.job_name, event_specific_data=data
-            )
-            instance.report_dagster_event(evaluation, run.run_id)
-
-
-def _of_latest_mark(
-    instance: dg.DagsterInstance, evaluation: dg.AssetCheckEvaluation
-) -> dg.AssetCheckEvaluation:
-    """Said of the other run's mark: the page hides what seems older than the latest one."""
-    records = instance.fetch_materializations(evaluation.asset_key, limit=1).records
-    if not records:
-        return evaluation
-    mark = records[0]
-    target = AssetCheckEvaluationTargetMaterializationData(
-        storage_id=mark.storage_id, run_id=mark.run_id, timestamp=mark.timestamp
-    )
-    return copy(evaluation, target_materialization_data=target)
 
 
 def done_by(run: dg.DagsterRun) -> str | None:

@@ -7,11 +7,16 @@ from typing import Any
 
 import dagster as dg
 import psycopg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 from dagster._core.events import (
     DagsterEvent,
     DagsterEventBatchMetadata,
     generate_event_batch_id,
 )
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster_shared.record import copy
 
 from orchestration.dbt_runner import NodeResult
 from orchestration.partitions import partition_key
@@ -111,6 +116,61 @@ def log_checks(
 def log_check(context: Context, evaluation: dg.AssetCheckEvaluation) -> None:
     """Log the outcome of a check from inside the run that has it."""
     DagsterEvent.asset_check_evaluation(context.get_step_execution_context(), evaluation)
+
+
+def repeat_checks(instance: dg.DagsterInstance, other_id: str, run: dg.DagsterRun) -> None:
+    """Have a run tell of the checks as the one does that has done its work.
+
+    It was to evaluate them as well; else their page would show a latest execution without result.
+    """
+    for evaluation in _logged_checks(instance, other_id):
+        event = DagsterEvent(
+            dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+            job_name=run.job_name,
+            event_specific_data=_of_latest_mark(instance, evaluation),
+        )
+        instance.report_dagster_event(event, run.run_id)
+
+
+def show_checks(context: Context) -> None:
+    """Have the pages of the checks show this run's results.
+
+    They show those of the run that was launched last, and nothing when they are older than the
+    latest mark. That run may have worked first: when two backfills are launched together, or the
+    hourly refresh passes a backfill that waits.
+    """
+    storage = context.instance.event_log_storage
+    logged = _logged_checks(context.instance, context.run.run_id)
+    shown = storage.get_latest_asset_check_execution_by_key(
+        [evaluation.asset_check_key for evaluation in logged]
+    )
+    for evaluation in logged:
+        latest = shown[evaluation.asset_check_key]
+        is_done = latest.status != AssetCheckExecutionRecordStatus.PLANNED
+        if latest.run_id != context.run.run_id and is_done:
+            context.instance.report_runless_asset_event(
+                _of_latest_mark(context.instance, evaluation)
+            )
+
+
+def _logged_checks(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    events = [entry.dagster_event for entry in entries]
+    return [event.asset_check_evaluation_data for event in events if event is not None]
+
+
+def _of_latest_mark(
+    instance: dg.DagsterInstance, evaluation: dg.AssetCheckEvaluation
+) -> dg.AssetCheckEvaluation:
+    """Said of the latest mark: the page hides what seems older than that."""
+    records = instance.fetch_materializations(evaluation.asset_key, limit=1).records
+    if not records:
+        return evaluation
+    mark = records[0]
+    target = AssetCheckEvaluationTargetMaterializationData(
+        storage_id=mark.storage_id, run_id=mark.run_id, timestamp=mark.timestamp
+    )
+    return copy(evaluation, target_materialization_data=target)
 
 
 def _severity(result: NodeResult, spec: dg.AssetCheckSpec) -> dg.AssetCheckSeverity:

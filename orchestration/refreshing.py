@@ -18,12 +18,18 @@ from orchestration.backfills import (
     finish,
     partition_of,
     partitions_between,
-    repeat_checks,
     waiting_siblings,
 )
 from orchestration.checks import evaluate_health
 from orchestration.errors import InputError, RefreshError, RollupsError
-from orchestration.marking import Context, log_check, log_checks, mark_partitions
+from orchestration.marking import (
+    Context,
+    log_check,
+    log_checks,
+    mark_partitions,
+    repeat_checks,
+    show_checks,
+)
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
 from orchestration.warehouse.connection import one_line
@@ -180,6 +186,7 @@ def _refresh(
         raise
     for evaluation in evaluate_health(warehouse, rollups.family, is_thorough=False):
         log_check(context, evaluation)
+    show_checks(context)
     context.log.info(
         f"{rollups.family}: {len(outcome.partitions)} partitions in {outcome.seconds:.1f} s"
         if outcome.had_work

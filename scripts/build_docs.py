@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from orchestration.dbt_runner import dbt_project  # noqa: E402  (after the path is set)
-from orchestration.settings import Settings  # noqa: E402
-from scripts.public_schema import (  # noqa: E402
+from orchestration.settings import Settings  # noqa: E402  (as above)
+from scripts.public_schema import (  # noqa: E402  (as above)
     as_text,
     breaking_changes,
     mark,
@@ -26,8 +26,8 @@ from scripts.public_schema import (  # noqa: E402
     public_models,
     public_schema,
 )
-from scripts.semantic_layer import semantic_files  # noqa: E402
-from scripts.superset_bundle import superset_files  # noqa: E402
+from scripts.semantic_layer import semantic_files  # noqa: E402  (as above)
+from scripts.superset_bundle import superset_files  # noqa: E402  (as above)
 
 NOTE = "<!-- Written by `make docs`; edit the model YAML or settings.py instead. -->\n"
 CONTRACT = ROOT / "docs" / "public-schema.json"

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from orchestration.dbt_runner import dbt_project  # noqa: E402  (after the path is set)
-from orchestration.settings import Settings  # noqa: E402
+from orchestration.settings import Settings  # noqa: E402  (as above)
 
 DOCS = ROOT / "docs"
 DBT_PAGE = "models.html"

@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "superset")]
 
 from import_bundle import BUNDLE, Superset  # noqa: E402  (after the path is set)
 
-from scripts.browser import launched  # noqa: E402
+from scripts.browser import launched  # noqa: E402  (as above)
 
 IMAGES = ROOT / "docs" / "images"
 PATIENCE_MS = 60_000

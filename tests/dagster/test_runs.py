@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.loader import LoadingContextForTest
 
 from orchestration.checks import HEALTH_CHECKS
 from tests.dagster.conftest import TENANTS, Location
@@ -14,6 +18,7 @@ from tests.outreach.warehouse import OutreachWarehouse
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 ALL_KEYS = {f"2026-03-{day:02}|{tenant}" for day in range(9, 13) for tenant in TENANTS}
+TENANT_DAILY = dg.AssetKey("metrics_tenant_daily")
 MARKED = (
     "outreach_activity_ledger", "metrics_message", "metrics_contact_hourly",
     "metrics_campaign_daily", "metrics_tenant_daily",
@@ -109,6 +114,40 @@ def test_tests_of_dbt_are_evaluated_as_checks(location: Location) -> None:
     assert set(summaries) == keys
     for execution in summaries.values():
         assert execution.status.value == "SUCCEEDED"
+
+
+def test_checks_show_the_run_that_worked_last_not_the_one_launched_last(
+    location: Location,
+) -> None:
+    """A backfill's runs plan their checks when launched; others may pass those that wait."""
+    location.run()
+    graph = location.defs.resolve_asset_graph()
+    assets = location.defs.resolve_implicit_global_asset_job_def()
+    job = assets.get_subset(asset_selection=set(graph.get(TENANT_DAILY).execution_set_asset_keys))
+    tags = {"dagster/partition": "2026-03-09|acme"}
+    first = location.instance.create_run_for_job(job, tags=tags)
+    second = location.instance.create_run_for_job(job, tags=tags)
+    for run in (second, first):  # as executed
+        assert execute_run(InMemoryJob(job), run, location.instance).success
+        (mark,) = location.instance.fetch_materializations(TENANT_DAILY, limit=1).records
+        assert mark.run_id == run.run_id
+        assert checks_of_latest_mark(location) == {"SUCCEEDED"}
+
+
+def checks_of_latest_mark(location: Location) -> set[str | None]:
+    """The results that the page of tenant-daily's checks shows; none if they seem outdated."""
+    graph = location.defs.resolve_asset_graph()
+    keys = [key for key in graph.asset_check_keys if key.asset_key == TENANT_DAILY]
+    records = location.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    context = LoadingContextForTest(location.instance)
+
+    async def shown() -> set[str | None]:
+        return {
+            record.status.value if await record.targets_latest_materialization(context) else None
+            for record in records.values()
+        }
+
+    return asyncio.run(shown())
 
 
 def test_partitions_of_a_range_are_rebuilt_and_no_others(

@@ -30,16 +30,7 @@
 {%- endmacro %}
 
 
-{#- Counts of every flag over changes of messages, of which some take away. -#}
-{% macro outreach_cohort_changes() -%}
-    {%- for flag, counts in outreach_cohort_flags().items() %}
-    coalesce(sum(weight) filter (where {{ counts }}), 0) as {{ flag }}{{ ',' if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-
 {#- A cohort row stands where at least one message of the day did anything a column counts. -#}
 {% macro outreach_any_cohort_flag() -%}
-    {%- set flags = outreach_cohort_flags() | list -%}
-    {{ flags | join(' + ') }} > 0
+    {{ outreach_cohort_flags() | join(' + ') }} > 0
 {%- endmacro %}

@@ -39,14 +39,6 @@
 {%- endmacro %}
 
 
-{#- The same of changes, of which some take away. -#}
-{% macro outreach_metric_changes() -%}
-    {%- for metric, counts in outreach_metrics().items() %}
-    coalesce(sum(weight) filter (where {{ counts }}), 0) as {{ metric }}{{ ',' if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-
 {#- A row stands where at least one metric is not zero. -#}
 {% macro outreach_any_metric() -%}
     {{ outreach_metrics() | join(' + ') }} > 0

@@ -25,3 +25,11 @@
     {%- endif %}
 {%- endmacro %}
 
+
+
+{#- Sums of changes, of which some take away, by name: each has the condition of what it counts. -#}
+{% macro sum_changes(counts) -%}
+    {%- for name, condition in counts.items() %}
+    coalesce(sum(weight) filter (where {{ condition }}), 0) as {{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -22,7 +22,7 @@ changed as (
         tenant_id,
         campaign_id,
         date,
-        {{ outreach_cohort_changes() }}
+        {{ sum_changes(flags) }}
     from changes
     group by tenant_id, campaign_id, date
 ),

@@ -20,7 +20,7 @@ changed as (
     select
         tenant_id,
         date,
-        {{ outreach_cohort_changes() }}
+        {{ sum_changes(flags) }}
     from changes
     group by tenant_id, date
 ),

@@ -32,7 +32,7 @@ changed as (
         tenant_id,
         campaign_id,
         date,
-        {{ outreach_metric_changes() }}
+        {{ sum_changes(outreach_metrics()) }}
     from changes
     group by tenant_id, campaign_id, date
 ),

@@ -24,7 +24,7 @@ changed as (
         channel,
         hour,
         date,
-        {{ outreach_metric_changes() }}
+        {{ sum_changes(outreach_metrics()) }}
     from changes
     group by tenant_id, contact_id, channel, hour, date
 ),

@@ -19,7 +19,7 @@ changed as (
     select
         tenant_id,
         date,
-        {{ outreach_metric_changes() }}
+        {{ sum_changes(outreach_metrics()) }}
     from changes
     group by tenant_id, date
 ),

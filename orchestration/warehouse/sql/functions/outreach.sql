@@ -91,29 +91,27 @@ $$;
 comment on function ops.outreach_affected is 'Subjects whose numbers depend on changed rows of a rule seed';
 
 create or replace function ops.outreach_forget_changes(p_refresh_id uuid) returns void
-language sql
+language plpgsql
 as $$
+declare
+    changes text;
+begin
     -- Every rollup has run in this refresh, so each says how far it has come.
-    delete from ops.outreach_activity_change as changed
-    using (
-        select applied.tenant_id, min(applied.seq) as seq
-        from ops.outreach_change_applied as applied
-        inner join ops.refresh_scope as scope
-            on applied.tenant_id = scope.tenant_id and scope.refresh_id = p_refresh_id and scope.family = 'outreach'
-        where applied.change_table = 'outreach_activity_change'
-        group by applied.tenant_id
-    ) as done
-    where changed.tenant_id = done.tenant_id and changed.seq <= done.seq;
-    delete from ops.outreach_message_change as changed
-    using (
-        select applied.tenant_id, min(applied.seq) as seq
-        from ops.outreach_change_applied as applied
-        inner join ops.refresh_scope as scope
-            on applied.tenant_id = scope.tenant_id and scope.refresh_id = p_refresh_id and scope.family = 'outreach'
-        where applied.change_table = 'outreach_message_change'
-        group by applied.tenant_id
-    ) as done
-    where changed.tenant_id = done.tenant_id and changed.seq <= done.seq;
+    foreach changes in array array['outreach_activity_change', 'outreach_message_change'] loop
+        execute format($q$
+            delete from ops.%1$I as changed
+            using (
+                select applied.tenant_id, min(applied.seq) as seq
+                from ops.outreach_change_applied as applied
+                inner join ops.refresh_scope as scope
+                    on applied.tenant_id = scope.tenant_id and scope.refresh_id = $1 and scope.family = 'outreach'
+                where applied.change_table = %1$L
+                group by applied.tenant_id
+            ) as done
+            where changed.tenant_id = done.tenant_id and changed.seq <= done.seq
+        $q$, changes) using p_refresh_id;
+    end loop;
+end
 $$;
 comment on function ops.outreach_forget_changes is 'Deletes the changes that every rollup has added up';
 
