@@ -85,7 +85,17 @@
 {%- endmacro %}
 
 
-{#- First statement of every incremental model: session zone, refresh id, locks of its tenants. -#}
+{#-
+    First statement of every incremental model: session zone, refresh id, locks. Rollups and ledgers
+    work side by side with others of their refresh; a model that prepares for them works alone.
+-#}
 {% macro enter_refresh(family) -%}
-    select ops.enter_refresh('{{ family }}', '{{ invocation_id }}')
+    {%- set changes = model.config.get('changes') -%}
+    select ops.enter_refresh(
+        '{{ family }}',
+        '{{ invocation_id }}',
+        {{ "'" ~ model.name ~ "'" if model.config.get('incremental_strategy') == 'replace_scope' else 'null' }},
+        {{ "'" ~ changes ~ "'" if changes else 'null' }},
+        {{ changes is not none and model.config.get('subject') is not none }}
+    )
 {%- endmacro %}

@@ -37,7 +37,7 @@
     {{ diff_sql(arg_dict) }};
     {%- if changes %}
 
-    -- Under the tenants' locks nobody adds changes meanwhile.
+    -- Under this model's locks nobody writes changes meanwhile.
     insert into {{ source('ops', family ~ '_change_applied') }} as applied (tenant_id, model, change_table, seq)
     select scope.tenant_id, '{{ this.identifier }}', '{{ changes }}', coalesce(max(changed.seq), 0)
     from {{ source('ops', family ~ '_scope') }} as scope
@@ -112,7 +112,11 @@
         rows_of.old_date is not null
         and (coalesce(subjects.whole, false) or scope.dates @> rows_of.old_date) as may_delete,
         rows_of.new_date is not null
-        and (coalesce(subjects.whole, false) or scope.dates @> rows_of.new_date) as may_insert
+        and (coalesce(subjects.whole, false) or scope.dates @> rows_of.new_date) as may_insert,
+        not (
+            coalesce(scope.dates @> rows_of.old_date, true)
+            and coalesce(scope.dates @> rows_of.new_date, true)
+        ) as is_outside
     from diff as rows_of
     inner join {{ scope }} as scope
         on rows_of.tenant_id = scope.tenant_id
@@ -162,12 +166,12 @@
         select {{ columns_of('old_rows', noted_columns) }}
         from {{ target }} as old_rows
         inner join scope_diff as diff on {{ same_key('old_rows', 'diff', arg_dict['unique_key']) }}
-        where diff.may_delete
+        where diff.may_delete and diff.is_outside
         union all
         select {{ columns_of('new_rows', noted_columns) }}
         from {{ source_rows }} as new_rows
         inner join scope_diff as diff on {{ same_key('new_rows', 'diff', arg_dict['unique_key']) }}
-        where diff.may_insert
+        where diff.may_insert and diff.is_outside
     ) as changed
     inner join {{ scope }} as scope
         on changed.tenant_id = scope.tenant_id
@@ -187,8 +191,8 @@
     on conflict do nothing;
     {%- endif %}
 
-    update scope_diff set old_date = null where not may_delete;
-    update scope_diff set new_date = null where not may_insert;
+    update scope_diff set old_date = null where not may_delete and old_date is not null;
+    update scope_diff set new_date = null where not may_insert and new_date is not null;
     {{ apply_diff_sql(arg_dict) }}
 {%- endmacro %}
 
@@ -208,13 +212,13 @@
         from scope_diff as diff
         inner join {{ arg_dict['target_relation'] }} as old_rows
             on {{ same_key('old_rows', 'diff', key) }}
-        where diff.may_delete{% if has_verdict %} and old_rows.verdict = 'counted'{% endif %}
+        where diff.may_delete and diff.is_outside{% if has_verdict %} and old_rows.verdict = 'counted'{% endif %}
         union all
         select {{ columns_of('new_rows', columns) }}, 1 as weight
         from scope_diff as diff
         inner join {{ arg_dict['temp_relation'] }} as new_rows
             on {{ same_key('new_rows', 'diff', key) }}
-        where diff.may_insert{% if has_verdict %} and new_rows.verdict = 'counted'{% endif %}
+        where diff.may_insert and diff.is_outside{% if has_verdict %} and new_rows.verdict = 'counted'{% endif %}
     ) as changed
     inner join {{ source('ops', family_of(model) ~ '_scope') }} as scope
         on changed.tenant_id = scope.tenant_id
@@ -317,11 +321,13 @@
         and diff.old_date is not null
         and diff.new_date is not null;
 
+    -- In the order of the key: else each row goes to another page of its index.
     insert into {{ target }} ({{ columns | join(', ') }})
     select {{ columns_of('new_rows', columns) }}
     from {{ source_rows }} as new_rows
     inner join scope_diff as diff on {{ same_key('new_rows', 'diff', key) }}
-    where diff.old_date is null;
+    where diff.old_date is null
+    order by {{ columns_of('new_rows', key) }};
 
     insert into {{ source('ops', 'model_rows') }} as counted (family, model, tenant_id, row_count)
     select

@@ -139,29 +139,71 @@ as $$
 begin
     -- Until the end of the transaction, in a fixed order: nobody else writes these tenants.
     perform pg_advisory_xact_lock(key)
-    from (
-        select hashtextextended('rollups write ' || family || ' ' || tenant_id, 0) as key
-        from ops.refresh_scope
-        where refresh_id = p_refresh_id and family = p_family
-        order by 1
-        offset 0
-    ) as locks;
+    from ops.write_locks(p_refresh_id, p_family) as locks (key);
 end
 $$;
 
-create or replace function ops.enter_refresh(p_family text, p_default_refresh_id text) returns void
+create or replace function ops.write_locks(p_refresh_id uuid, p_family text) returns setof bigint
+language sql stable
+begin atomic
+    select hashtextextended('rollups write ' || p_family || ' ' || tenant_id, 0)
+    from ops.refresh_scope
+    where refresh_id = p_refresh_id and family = p_family
+    order by 1;
+end;
+comment on function ops.write_locks is 'The locks of the tenants of a refresh, in the order in which everybody takes them';
+
+-- Models of a refresh work side by side. A model excludes itself in other refreshes, and one that
+-- writes changes excludes those that add them up: a change that commits later is not to be older.
+create or replace function ops.lock_model(
+    p_refresh_id uuid, p_family text, p_model text, p_changes text, p_writes_changes boolean
+) returns void
+language plpgsql
+as $$
+declare
+    -- The server has room for few locks: beside its own one, a tenant takes one of these.
+    shares constant integer := 64;
+    bucket integer;
+begin
+    perform pg_advisory_xact_lock_shared(key)
+    from ops.write_locks(p_refresh_id, p_family) as locks (key);
+    for bucket in
+        select distinct abs(key % shares)::integer
+        from ops.write_locks(p_refresh_id, p_family) as locks (key)
+        order by 1
+    loop
+        perform pg_advisory_xact_lock(hashtextextended('rollups model ' || p_model || ' ' || bucket, 0));
+        if p_writes_changes then
+            perform pg_advisory_xact_lock(hashtextextended('rollups changes ' || p_changes || ' ' || bucket, 0));
+        elsif p_changes is not null then
+            perform pg_advisory_xact_lock_shared(hashtextextended('rollups changes ' || p_changes || ' ' || bucket, 0));
+        end if;
+    end loop;
+end
+$$;
+comment on function ops.lock_model is 'Locks the tenants of a refresh for one model, until the end of the transaction';
+
+drop function if exists ops.enter_refresh(text, text);
+create or replace function ops.enter_refresh(
+    p_family text, p_default_refresh_id text, p_model text, p_changes text, p_writes_changes boolean
+) returns void
 language plpgsql
 as $$
 begin
     -- First statement of a model's transaction: pins the zone, names the refresh, and takes the
-    -- lock of every tenant in scope in a fixed order, so that no other refresh writes beside it.
+    -- locks of every tenant in scope, so that no other refresh writes this model beside it.
     perform set_config('TimeZone', 'UTC', false);
     perform ops.notice_lost_client();
     perform ops.join_refresh(p_default_refresh_id);
     perform ops.require_driver();
-    perform ops.lock_writes(ops.current_refresh_id(), p_family);
+    if p_model is null then
+        perform ops.lock_writes(ops.current_refresh_id(), p_family);
+    else
+        perform ops.lock_model(ops.current_refresh_id(), p_family, p_model, p_changes, p_writes_changes);
+    end if;
 end
 $$;
+comment on function ops.enter_refresh is 'Without a model it locks out all others: one that prepares for them works alone';
 
 create or replace function ops.log_model_rows(
     p_model text, p_inserted bigint, p_updated bigint, p_deleted bigint
