@@ -1,143 +1,112 @@
-"""Measure loading, the first refresh, an hourly delta and backfills; prints a table.
+"""Measure rollups against the least that must be done and against what people do instead.
 
-    python -m benchmarks [--messages N] [--tenants N] [--days N] [--delta N]
+    python -m benchmarks [--messages N] [--tenants N] [--days N] [--delta N] [--only PART ...]
 
 Runs on an embedded PostgreSQL of its own in a temporary folder, with the settings of ``make demo``.
-Times are wall clock in seconds; each row also says how many times the "new rows" scan it took,
-because machines differ.
+Machines differ: read the ratios. ``--limits FILE`` fails when a ratio is half as high again as the
+one kept in the file.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
-import time
-from collections.abc import Callable
-from datetime import timedelta
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.embedded.demo_data import DemoDataPlan, create_source_tables, generate
-from orchestration.embedded.postgres import EmbeddedPostgres
-from orchestration.settings import Settings
-from orchestration.warehouse.bootstrap import initialise
-from orchestration.warehouse.connection import connect
-from orchestration.warehouse.refresh import RefreshRequest, refresh
-from orchestration.warehouse.tenants import Partition
+from benchmarks import first_load, hourly, reads, storage
+from benchmarks.world import Cost, World, new_world, peak_megabytes, server_version
 
-SCHEMA = "dripiq_app"
-DELTA = Path(__file__).parent / "delta.sql"
-SCAN = Path(__file__).parent / "scan_new_rows.sql"
-
-
-class Benchmark:
-    """One database, and the measurements made on it in order."""
-
-    def __init__(self, settings: Settings, url: str, options: argparse.Namespace) -> None:
-        self.settings, self.url, self.options = settings, url, options
-        self.connection = connect(url, application="benchmark")
-        self.results: list[tuple[str, float, str]] = []
-
-    def measure(self, label: str, work: Callable[[], str]) -> float:
-        started = time.monotonic()
-        note = work()
-        seconds = time.monotonic() - started
-        self.results.append((label, seconds, note))
-        return seconds
-
-    def run(self) -> None:
-        self.measure("sample data (COPY)", self.load)
-        self.measure("deploy (rollups init)", self.deploy)
-        self.measure("first refresh", self.refresh)
-        self.measure("refresh, nothing to do", self.refresh)
-        self.connection.execute(
-            sql.SQL(DELTA.read_text()).format(source=sql.Identifier(SCHEMA)),  # type: ignore[arg-type]
-            [self.options.delta],
-        )
-        self.measure("scan of the new rows", self.scan)
-        self.measure("refresh of the new rows", self.refresh)
-        self.measure("backfill, 1 tenant x 1 day", lambda: self.backfill(1, 1))
-        self.measure("backfill, 4 tenants x 7 days", lambda: self.backfill(4, 7))
-
-    def load(self) -> str:
-        create_source_tables(self.connection, SCHEMA)
-        plan = DemoDataPlan(
-            tenants=self.options.tenants, days=self.options.days, messages=self.options.messages
-        )
-        summary = generate(self.connection, SCHEMA, plan)
-        self.connection.execute("analyze")
-        return f"{sum(summary.rows.values()):,} rows, {summary.rows_per_second:,.0f} rows/s"
-
-    def deploy(self) -> str:
-        initialise(self.settings, self.url)
-        return ""
-
-    def refresh(self) -> str:
-        outcome = refresh(self.settings, self.url, RefreshRequest("outreach", "benchmark"))
-        return f"{len(outcome.partitions):,} partitions"
-
-    def scan(self) -> str:
-        row = self.connection.execute(
-            sql.SQL(SCAN.read_text()).format(source=sql.Identifier(SCHEMA))  # type: ignore[arg-type]
-        ).fetchone()
-        return f"{row[0] if row else 0:,} rows"
-
-    def backfill(self, tenants: int, days: int) -> str:
-        newest = self.connection.execute(
-            "select tenant_id, max(date) from analytics.metrics_tenant_daily"
-            " group by 1 order by sum(sends) desc limit %s",
-            [tenants],
-        ).fetchall()
-        partitions = tuple(
-            Partition(tenant_id, last - timedelta(days=n))
-            for tenant_id, last in newest
-            for n in range(days)
-        )
-        refresh(
-            self.settings, self.url, RefreshRequest("outreach", "benchmark", partitions=partitions)
-        )
-        return f"{len(partitions)} partitions"
+PARTS = ("load", "hourly", "reads", "storage")
+# A ratio may be this many times the one that was kept: machines are noisy.
+TOLERANCE = 1.5
 
 
 def main() -> None:
+    options = _options()
+    console = Console(width=110)
+    with new_world(options) as world:
+        console.print(
+            f"[bold]{options.messages:,} messages, {options.tenants} tenants, {options.days} days;"
+            f" PostgreSQL {server_version(world.connection)}, Python {platform.python_version()},"
+            f" {os.cpu_count()} cores, {platform.machine()}"
+        )
+        ratios = _measure(world, options, console)
+    console.print(f"Peak memory of this process, dbt in it: {peak_megabytes():,.0f} MB")
+    if options.limits:
+        sys.exit(_compare(console, ratios, json.loads(options.limits.read_text())))
+
+
+def _measure(world: World, options: argparse.Namespace, console: Console) -> dict[str, float]:
+    ratios: dict[str, float] = {}
+    console.print(f"source: {world.load()}")
+    world.deploy()
+    loaded = first_load.measure(world)
+    if "load" in options.only:
+        _print_costs(console, "First load", loaded.costs, "by hand")
+        _print_models(console, loaded.models)
+        ratios["first load / by hand"] = loaded.ratio
+    if "hourly" in options.only:
+        measured = hourly.measure(world)
+        title = f"{options.delta:,} new events, {measured.rows_changed:,} rollup rows changed"
+        _print_costs(console, title, measured.costs, "physical limit")
+        _print_models(console, measured.models)
+        ratios["refresh / physical limit"] = measured.ratio("refresh")
+    if "reads" in options.only:
+        console.print(reads.table(world))
+    if "storage" in options.only:
+        console.print(storage.table(world))
+    return ratios
+
+
+def _print_costs(console: Console, title: str, costs: Mapping[str, Cost], unit: str) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in ("what", "wall s", "SQL s", f"SQL / {unit}"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for what, cost in costs.items():
+        ratio = cost.active / costs[unit].active
+        table.add_row(what, f"{cost.wall:.2f}", f"{cost.active:.2f}", f"{ratio:.1f}")
+    console.print(table)
+
+
+def _print_models(console: Console, models: Mapping[str, float]) -> None:
+    slowest = sorted(models.items(), key=lambda model: -model[1])
+    console.print(
+        "  " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in slowest if seconds > 0.1)
+    )
+
+
+def _compare(console: Console, ratios: dict[str, float], kept: dict[str, float]) -> int:
+    failed = 0
+    for name, ratio in ratios.items():
+        limit = kept[name] * TOLERANCE
+        says = "ok" if ratio <= limit else "FAILED"
+        failed += ratio > limit
+        console.print(f"{name}: {ratio:.1f}, at most {limit:.1f} ({kept[name]:g} kept): {says}")
+    return min(failed, 1)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--tenants", type=int, default=20)
     parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--delta", type=int, default=5_000, help="new events for the delta")
-    options = parser.parse_args()
-    with TemporaryDirectory(prefix="rollups-bench-") as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedPostgres(Path(folder) / "server")
-        benchmark = Benchmark(
-            Settings(families=("outreach",), home=Path(folder)), server.start(), options
-        )
-        try:
-            benchmark.run()
-            _print(benchmark)
-        finally:
-            benchmark.connection.close()
-            server.stop("immediate")
-
-
-def _print(benchmark: Benchmark) -> None:
-    scan = next(seconds for label, seconds, _ in benchmark.results if label.startswith("scan"))
-    version = benchmark.connection.execute("show server_version").fetchone()
-    table = Table(
-        title=f"{benchmark.options.messages:,} messages, {benchmark.options.tenants} tenants,"
-        f" {benchmark.options.days} days; PostgreSQL {version[0] if version else '?'},"
-        f" Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-    )
-    for column in ("what", "seconds", "x scan", ""):
-        table.add_column(column, justify="left" if column in ("what", "") else "right")
-    for label, seconds, note in benchmark.results:
-        table.add_row(label, f"{seconds:.2f}", f"{seconds / scan:.1f}", note)
-    Console().print(table)
+    parser.add_argument("--delta", type=int, default=5_000, help="new events of an hour")
+    parser.add_argument("--rounds", type=int, default=3, help="hours; the quickest counts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument(
+        "--no-slow-ways", dest="slow_ways", action="store_false",
+        help="leave out what reads the whole source: materialized views, delete+insert, rebuild",
+    )  # fmt: skip
+    parser.add_argument("--folder", help="where the database is made")
+    parser.add_argument("--limits", type=Path, help="JSON file of ratios that were kept")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

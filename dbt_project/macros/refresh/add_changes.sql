@@ -26,10 +26,37 @@
 {%- endmacro %}
 
 
-
 {#- Sums of changes, of which some take away, by name: each has the condition of what it counts. -#}
 {% macro sum_changes(counts) -%}
     {%- for name, condition in counts.items() %}
     coalesce(sum(weight) filter (where {{ condition }}), 0) as {{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
+{%- endmacro %}
+
+
+{#-
+    Counts as they are stored, of the keys in `changed` that no ledger of `layers` has touched: there
+    something else has changed.
+-#}
+{% macro stored_counts(family, changed, key, layers, counts) -%}
+    {%- set columns = ['tenant_id', 'date'] + key -%}
+    select
+        {{ columns_of('changed', columns) }},
+    {%- if this is not none and is_incremental() %}
+        {{ columns_of('stored', counts) }}
+    from {{ changed }} as changed
+    inner join {{ this }} as stored
+        on {{ same_key('changed', 'stored', columns) }}
+    where not exists (
+        select 1
+        from ({{ keys_in_scope(family, key, layers) }}) as touched
+        where {{ same_key('touched', 'changed', columns) }}
+    )
+    {%- else %}
+        {%- for count in counts %}
+        0 as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ changed }} as changed
+    where false
+    {%- endif %}
 {%- endmacro %}

@@ -10,6 +10,7 @@
 -#}
 {% macro rows_in_scope(family, relation, keys, layers, changes=none) -%}
     {{ rows_on_dates(family, relation) }}
+    {%- if layers or changes %}
     union all
     select rows_of.*
     from {{ relation }} as rows_of
@@ -20,6 +21,7 @@
             {%- for key in keys %}
             and rows_of.{{ key }} = keys_in_scope.{{ key }}
             {%- endfor %}
+    {%- endif %}
 {%- endmacro %}
 
 

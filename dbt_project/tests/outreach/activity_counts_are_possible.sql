@@ -3,11 +3,17 @@
 -- No part is greater than its whole. What holds for every hour and every campaign's day holds for
 -- their sums.
 with hourly as (
-    {{ rows_to_test('outreach', ref('metrics_contact_hourly'), ['activity', 'transition']) }}
+    {{ rows_to_test(
+        'outreach', ref('metrics_contact_hourly'), ['contact_id', 'channel', 'hour'],
+        changes='outreach_activity_change'
+    ) }}
 ),
 
 campaign_daily as (
-    {{ rows_to_test('outreach', ref('metrics_campaign_daily'), ['activity', 'transition']) }}
+    {{ rows_to_test(
+        'outreach', ref('metrics_campaign_daily'), ['campaign_id'],
+        changes='outreach_activity_change'
+    ) }}
 ),
 
 counts as (

@@ -3,7 +3,7 @@
 -- Times more than a day ahead of their arrival are quarantined, and a tenant's clock is less than
 -- a day ahead of UTC.
 with campaign_daily as (
-    {{ rows_to_test('outreach', ref('metrics_campaign_daily'), ['activity', 'transition']) }}
+    {{ rows_to_test('outreach', ref('metrics_campaign_daily'), layers=['activity', 'transition']) }}
 )
 
 select

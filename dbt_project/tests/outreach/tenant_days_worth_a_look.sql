@@ -2,7 +2,7 @@
 
 -- Nothing is wrong with the rollups here; something may be wrong with the mail or its reports.
 with tenant_daily as (
-    {{ rows_to_test('outreach', ref('metrics_tenant_daily'), ['activity', 'transition']) }}
+    {{ rows_to_test('outreach', ref('metrics_tenant_daily'), layers=['activity', 'transition']) }}
 ),
 
 oddities as (

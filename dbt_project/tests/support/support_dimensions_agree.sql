@@ -3,7 +3,7 @@
 -- What is counted for agents, inboxes or teams is part of what is counted for the account. Distinct
 -- conversations of several entities may be more.
 with rollups as (
-    {{ rows_to_test('support', ref('reporting_events_rollups'), ['event']) }}
+    {{ rows_to_test('support', ref('reporting_events_rollups'), layers=['event']) }}
 ),
 
 registry as (

@@ -8,6 +8,11 @@
     indexes=[{'columns': ['tenant_id', 'date']}]
 ) }}
 {%- set key = ['campaign_id'] %}
+{%- set lifecycle = {
+    'transitions': 'true', 'activated': "to_status = 'active'", 'paused': "to_status = 'paused'",
+    'completed': "to_status = 'completed'", 'stopped': "to_status = 'stopped'",
+    'errored': "to_status = 'error'"
+} %}
 
 with activities as (
     {{ outreach_activities_on_dates() }}
@@ -22,9 +27,7 @@ keys as (
 ),
 
 transitions as (
-    {{ rows_in_scope('outreach', 
-        ref('outreach_transition_ledger'), key, ['transition'], 'outreach_activity_change'
-    ) }}
+    {{ rows_in_scope('outreach', ref('outreach_transition_ledger'), key, ['transition']) }}
 ),
 
 changed as (
@@ -63,17 +66,18 @@ counts as (
 lifecycle as (
     select
         tenant_id,
-        campaign_id,
         date,
-        count(*) as transitions,
-        count(*) filter (where to_status = 'active') as activated,
-        count(*) filter (where to_status = 'paused') as paused,
-        count(*) filter (where to_status = 'completed') as completed,
-        count(*) filter (where to_status = 'stopped') as stopped,
-        count(*) filter (where to_status = 'error') as errored
+        campaign_id,
+        {%- for name, condition in lifecycle.items() %}
+        count(*) filter (where {{ condition }}) as {{ name }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
     from transitions
     where verdict = 'counted'
     group by tenant_id, campaign_id, date
+
+    union all
+
+    {{ stored_counts('outreach', 'changed', key, ['transition'], lifecycle) }}
 ),
 
 combined as (
@@ -84,12 +88,9 @@ combined as (
         {%- for metric in outreach_metrics() %}
         coalesce(counts.{{ metric }}, 0) as {{ metric }},
         {%- endfor %}
-        coalesce(lifecycle.transitions, 0) as transitions,
-        coalesce(lifecycle.activated, 0) as activated,
-        coalesce(lifecycle.paused, 0) as paused,
-        coalesce(lifecycle.completed, 0) as completed,
-        coalesce(lifecycle.stopped, 0) as stopped,
-        coalesce(lifecycle.errored, 0) as errored
+        {%- for name in lifecycle %}
+        coalesce(lifecycle.{{ name }}, 0) as {{ name }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
     from counts
     full join lifecycle using (tenant_id, campaign_id, date)
 )

@@ -118,7 +118,8 @@ comment on function ops.outreach_forget_changes is 'Deletes the changes that eve
 create or replace function ops.outreach_add_optouts() returns void
 language sql
 as $$
-    -- Opt-outs are recomputed only for tenants where a message in scope has, or had, one.
+    -- Opt-outs are recomputed only for tenants where one came or went with a message, or the sending
+    -- changed that says whether a machine did it. On dates replaced whole nothing tells of changes.
     insert into intermediate.outreach_scope_subjects (refresh_id, tenant_id, grain, key, whole)
     select ops.current_refresh_id(), scope.tenant_id, 'optouts', '', true
     from ops.outreach_scope as scope
@@ -134,6 +135,18 @@ as $$
                 and subjects.grain = 'message'
                 and subjects.whole
                 and ledger.kind in ('unsubscribe', 'resubscribe')
+                and (
+                    not isempty(scope.dates)
+                    or exists (
+                        select 1
+                        from ops.outreach_activity_change as changed
+                        where
+                            changed.tenant_id = ledger.tenant_id
+                            and changed.contact_id = ledger.contact_id
+                            and changed.campaign_id = ledger.campaign_id
+                            and changed.kind = 'send'
+                    )
+                )
         )
         or exists (
             select 1

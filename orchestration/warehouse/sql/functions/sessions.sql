@@ -38,6 +38,9 @@ create or replace function ops.join_refresh(p_default_refresh_id text) returns v
 language plpgsql
 as $$
 begin
+    -- What a refresh reads it finds by keys; the server's own default is meant for disks that turn.
+    perform set_config('random_page_cost', '1.1', false)
+    where current_setting('random_page_cost') = '4';
     if ops.current_refresh_id() is null then
         perform set_config('rollups.refresh_id', p_default_refresh_id, false);
         perform ops.limit_session();
