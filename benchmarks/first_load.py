@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.grains import GRAINS
-from benchmarks.hourly import REBUILD
+from benchmarks.hourly import rebuild
 from benchmarks.world import Cost, World
 
 # A ledger by hand: what counts, copies found by the provider's id, first of its kind.
@@ -61,20 +60,9 @@ def measure(world: World) -> FirstLoad:
     costs = {"first refresh": world.cost(load)}
     if "load" in world.options.only:
         costs["by hand"] = world.cost(lambda: _by_hand(world))
-        world.execute("drop table bench.ledger, bench.messages")
     return FirstLoad(costs, models)
 
 
 def _by_hand(world: World) -> None:
-    for statement in BY_HAND.split(";"):
-        world.execute(statement)
-    for grain in GRAINS:
-        for statement in REBUILD.split(";"):
-            world.execute(statement, rebuilt=_name(grain.mart), **grain.names())
-        world.execute("drop table bench.{rebuilt}", rebuilt=_name(grain.mart))
-
-
-def _name(mart: str) -> object:
-    from psycopg import sql
-
-    return sql.Identifier(f"by_hand_{mart}")
+    world.script(BY_HAND)
+    rebuild(world, "by_hand")

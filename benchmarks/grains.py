@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import sql
 
 # What eight metrics count, in the rows of bench.activities.
-METRICS = {
+METRICS: dict[str, LiteralString] = {
     "sends": "count(*) filter (where kind = 'send')",
     "delivered": "count(distinct message_id) filter (where kind = 'delivered')",
     "opens": "count(*) filter (where kind = 'open')",
@@ -27,18 +28,21 @@ class Grain:
     key: tuple[str, ...]
     columns: tuple[str, ...]
 
-    def names(self) -> dict[str, sql.Composable]:
-        """What stands in the SQL of the rivals."""
+    def names(self, table: str) -> dict[str, sql.Composable]:
+        """What stands in the SQL of the rivals; their tables are named ``table`` and the mart."""
         return {
+            "table": sql.Identifier(f"{table}_{self.mart}"),
             "mart": sql.Identifier(self.mart),
             "key": sql.SQL(", ").join(map(sql.Identifier, self.key)),
             "columns": sql.SQL(", ").join(map(sql.Identifier, self.columns)),
             "counts": sql.SQL(", ").join(
-                sql.SQL(f"{count} as {name}") for name, count in METRICS.items()
+                sql.SQL(count) + sql.SQL(" as {}").format(sql.Identifier(name))
+                for name, count in METRICS.items()
             ),
             "metrics": sql.SQL(", ").join(map(sql.Identifier, METRICS)),
             "additions": sql.SQL(", ").join(
-                sql.SQL(f"{name} = stored.{name} + excluded.{name}") for name in METRICS
+                sql.SQL("{0} = stored.{0} + excluded.{0}").format(sql.Identifier(name))
+                for name in METRICS
             ),
         }
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from benchmarks.grains import GRAINS, Grain
-from benchmarks.world import Cost, World, peak_megabytes
+from benchmarks.grains import GRAINS
+from benchmarks.world import Cost, World
 
 # All tables that a refresh leaves for people to read, with their keys.
 ROLLUPS = {
@@ -36,15 +36,16 @@ create table bench.{changed} as select * from {table} where age(xmin) < age(%(be
 """
 WRITE_CHANGED = """
 insert into bench.{copy} as stored select * from bench.{changed}
-on conflict ({key}) do update set {all_columns}
+on conflict ({key}) do update set {assignments}
 """
 
 ADDITIVE_COPY = """
-create table bench.{copy} as select {columns}, {metrics} from analytics.{mart};
-alter table bench.{copy} add primary key ({key})
+create table bench.{table} as select {columns}, {metrics} from analytics.{mart};
+alter table bench.{table} add primary key ({key});
+create index on bench.{table} (tenant_id, date)
 """
 ADD = """
-insert into bench.{copy} as stored
+insert into bench.{table} as stored
 select {columns}, {counts} from bench.activities where came_at >= %(since)s group by {columns}
 on conflict ({key}) do update set {additions}
 """
@@ -58,31 +59,30 @@ where
         select tenant_id, date from bench.activities where came_at >= %(since)s
     )
 group by {columns};
-delete from bench.{copy} as stored
+delete from bench.{table} as stored
 using (select distinct tenant_id, date from rebuilt) as days
 where stored.tenant_id = days.tenant_id and stored.date = days.date;
-insert into bench.{copy} select * from rebuilt
+insert into bench.{table} select * from rebuilt
 """
 MATERIALIZED_VIEW = """
-create materialized view bench.{view} as
+create materialized view bench.{table} as
 select {columns}, {counts} from bench.activities group by {columns};
-create unique index on bench.{view} ({key})
+create unique index on bench.{table} ({key})
 """
 REBUILD = """
-create table bench.{rebuilt} as
+create table bench.{table} as
 select {columns}, {counts} from bench.activities group by {columns};
-alter table bench.{rebuilt} add primary key ({key})
+alter table bench.{table} add primary key ({key})
 """
 
 
 @dataclass(frozen=True)
 class Hourly:
-    """Costs of the same delta taken in in several ways, and what was left when it was."""
+    """What it costs to take in the same new rows in several ways, and what our models took."""
 
     costs: dict[str, Cost]
     models: dict[str, float]
     rows_changed: int
-    megabytes: float
 
     def ratio(self, way: str) -> float:
         """How many times the physical limit a way takes, in active seconds of the server."""
@@ -118,27 +118,24 @@ def measure(world: World) -> Hourly:
             if way not in costs or cost.active < costs[way].active:
                 costs[way] = cost
                 models = seconds if way == "refresh" else models
-    return Hourly(costs, models, changed, peak_megabytes())
+    return Hourly(costs, models, changed)
 
 
 def _prepare(world: World) -> None:
     for table in ROLLUPS:
-        world.execute(COPY, **_tables(table))
+        world.script(COPY, names=_tables(table))
     for grain in GRAINS:
-        world.execute(ADDITIVE_COPY, copy=_named("added", grain), **grain.names())
-        world.execute(
-            "create index on bench.{copy} (tenant_id, date)", copy=_named("added", grain)
-        )
+        world.script(ADDITIVE_COPY, names=grain.names("added"))
         if world.options.slow_ways:
-            world.execute(MATERIALIZED_VIEW, view=_named("view", grain), **grain.names())
+            world.script(MATERIALIZED_VIEW, names=grain.names("view"))
     world.execute("analyze")
 
 
 def _know_changed(world: World, values: dict[str, object]) -> int:
     changed = 0
     for table in ROLLUPS:
-        world.execute("drop table if exists bench.{changed}", **_tables(table))
-        changed += world.execute(KNOW_CHANGED, values, **_tables(table))
+        world.execute("drop table if exists bench.{changed}", names=_tables(table))
+        changed += world.execute(KNOW_CHANGED, values, _tables(table))
     return changed
 
 
@@ -153,17 +150,14 @@ def _limit(world: World, values: dict[str, object]) -> None:
         assignments = sql.SQL(", ").join(
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for (name,) in columns
         )
-        world.execute(
-            WRITE_CHANGED,
-            all_columns=assignments,
-            key=sql.SQL(", ").join(map(sql.Identifier, key)),
-            **_tables(table),
-        )
+        keys = sql.SQL(", ").join(map(sql.Identifier, key))
+        names = _tables(table) | {"assignments": assignments, "key": keys}
+        world.execute(WRITE_CHANGED, names=names)
 
 
 def _add(world: World, values: dict[str, object]) -> None:
     for grain in GRAINS:
-        world.execute(ADD, values, copy=_named("added", grain), **grain.names())
+        world.execute(ADD, values, grain.names("added"))
 
 
 def _slow_ways(world: World, values: dict[str, object]) -> Iterator[tuple[str, Cost]]:
@@ -173,30 +167,21 @@ def _slow_ways(world: World, values: dict[str, object]) -> Iterator[tuple[str, C
     def stock() -> None:
         for grain in GRAINS:
             with world.connection.transaction():
-                for statement in STOCK.split(";"):
-                    world.execute(
-                        statement,
-                        values if "since" in statement else None,
-                        copy=_named("added", grain),
-                        **grain.names(),
-                    )
+                world.script(STOCK, values, grain.names("added"))
 
     def views() -> None:
         for grain in GRAINS:
-            world.execute("refresh materialized view bench.{view}", view=_named("view", grain))
-
-    def rebuild() -> None:
-        for grain in GRAINS:
-            for statement in REBUILD.split(";"):
-                world.execute(statement, rebuilt=_named("rebuilt", grain), **grain.names())
+            world.execute("refresh materialized view bench.{table}", names=grain.names("view"))
 
     yield "delete+insert by tenant-day", world.cost(stock)
     yield "refresh materialized views", world.cost(views)
-    yield "full rebuild by hand", world.cost(rebuild)
+    yield "full rebuild by hand", world.cost(lambda: rebuild(world, "rebuilt"))
 
 
-def _named(what: str, grain: Grain) -> sql.Identifier:
-    return sql.Identifier(f"{what}_{grain.mart}")
+def rebuild(world: World, name: str) -> None:
+    """All grains from raw rows, each as a new table."""
+    for grain in GRAINS:
+        world.script(REBUILD, names=grain.names(name))
 
 
 def _tables(table: str) -> dict[str, sql.Composable]:

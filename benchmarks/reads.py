@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.grains import GRAINS
 from benchmarks.world import World
 from orchestration.warehouse.connection import connect
 

@@ -13,7 +13,8 @@ select
     pg_indexes_size(relation.oid) as indexes,
     (
         select string_agg(
-            pg_get_indexdef(entry.indexrelid, 0, true) || ' ' || pg_relation_size(entry.indexrelid), E'\\n'
+            pg_get_indexdef(entry.indexrelid, 0, true) || ' ' || pg_relation_size(entry.indexrelid),
+            E'\\n'
         )
         from pg_index as entry
         where entry.indrelid = relation.oid
@@ -37,14 +38,14 @@ def table(world: World) -> Table:
         ("source", [SOURCE]),
         ("ledgers and rollups", ["intermediate", "analytics", "ops"]),
     ):
-        world.execute("select 1")
         total = 0.0
         for name, heap, indexes, definitions in world.rows(SIZES, {"schemas": schemas}):
             total += heap + indexes
-            shown.add_row(name, *(f"{size / messages:,.0f}" for size in (heap, indexes, heap + indexes)))
+            sizes = (heap, indexes, heap + indexes)
+            shown.add_row(name, *(f"{size / messages:,.0f}" for size in sizes))
             for line in (definitions or "").splitlines():
                 definition, _, size = line.rpartition(" ")
-                columns = definition.partition(" USING btree ")[2]
-                shown.add_row(f"  {columns[:70]}", "", f"{int(size) / messages:,.0f}", "", style="dim")
+                columns = definition.partition(" USING btree ")[2][:70]
+                shown.add_row(f"  {columns}", "", f"{int(size) / messages:,.0f}", "", style="dim")
         shown.add_row(title, "", "", f"{total / messages:,.0f}", style="bold", end_section=True)
     return shown

@@ -23,6 +23,8 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
 
+Names = dict[str, sql.Composable]
+
 SOURCE = "dripiq_app"
 SQL_FOLDER = Path(__file__).parent / "sql"
 
@@ -57,7 +59,7 @@ class World:
     def deploy(self) -> None:
         """What `rollups init` does, then the rivals."""
         initialise(self.settings, self.url)
-        self.execute((SQL_FOLDER / "rivals.sql").read_text())
+        self.script((SQL_FOLDER / "rivals.sql").read_text())
 
     def refresh(self, partitions: Sequence[Partition] | None = None) -> RefreshOutcome:
         """An hourly refresh, or a backfill of these partitions."""
@@ -74,16 +76,24 @@ class World:
         time.sleep(1.5)
 
     def execute(
-        self, text: str, values: dict[str, Any] | None = None, **names: sql.Composable
+        self, text: str, values: dict[str, Any] | None = None, names: Names | None = None
     ) -> int:
-        """Run SQL in which {source} and further names stand for identifiers; the rows it wrote."""
-        return self.connection.execute(self.compose(text, **names), values).rowcount
+        """Run SQL in which {source} and ``names`` stand for identifiers; the rows it wrote."""
+        return self.connection.execute(self._compose(text, names), values).rowcount
+
+    def script(
+        self, text: str, values: dict[str, Any] | None = None, names: Names | None = None
+    ) -> None:
+        """Run statements one by one; ``values`` go to those that ask for them."""
+        for statement in text.split(";"):
+            self.execute(statement, values if "%(" in statement else None, names)
 
     def rows(self, text: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        return self.connection.execute(self.compose(text), values).fetchall()
+        return self.connection.execute(self._compose(text), values).fetchall()
 
-    def compose(self, text: str, **names: sql.Composable) -> sql.Composed:
-        return sql.SQL(text).format(source=sql.Identifier(SOURCE), **names)  # type: ignore[arg-type]
+    def _compose(self, text: str, names: Names | None = None) -> sql.Composed:
+        known = {"source": sql.Identifier(SOURCE), **(names or {})}
+        return sql.SQL(text).format(**known)  # type: ignore[arg-type]
 
     def cost(self, work: Callable[[], object]) -> Cost:
         """Do it once."""
@@ -92,10 +102,6 @@ class World:
         work()
         wall = time.monotonic() - started
         return Cost(wall, self._active() - before)
-
-    def best(self, work: Callable[[], object], times: int = 3) -> Cost:
-        """Do it several times; the quickest counts, because machines are noisy."""
-        return min((self.cost(work) for _ in range(times)), key=lambda cost: cost.wall)
 
     def _active(self) -> float:
         # Sessions hand in their numbers when they have been idle for a moment.
