@@ -6,6 +6,7 @@ nothing of what the models mean.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import tempfile
@@ -84,15 +85,15 @@ class DbtProject:
         """
         from dbt.cli.main import dbtRunner
 
-        manifest = self._load_manifest()
         with (
+            _without_collection(),
             _environment(self._settings),
             _without_stack_walks(),
             tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target,
         ):
-            outcome = dbtRunner(manifest=manifest, callbacks=[_node_callback(on_node)]).invoke(
-                [*arguments, *self._global_flags(), "--target-path", target]
-            )
+            outcome = dbtRunner(
+                manifest=self._load_manifest(), callbacks=[_node_callback(on_node)]
+            ).invoke([*arguments, *self._global_flags(), "--target-path", target])
         if isinstance(outcome.exception, KeyboardInterrupt):
             raise outcome.exception
         if outcome.exception is not None:
@@ -108,6 +109,7 @@ class DbtProject:
             "--threads", str(self._settings.threads),
             "--log-path", str(self._settings.home / "logs"),
             "--quiet", "--no-print", "--no-use-colors", "--no-write-json",
+            "--cache-selected-only",
         ]  # fmt: skip
 
     def _load_manifest(self) -> Any:
@@ -197,6 +199,19 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    # dbt makes a great many objects, nearly all of which stay: the collector would look through
+    # them, and through all of Dagster, again and again, and find nothing.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -222,8 +222,9 @@ def load_between(
 ) -> dict[str, int]:
     """Load what was taken in within [``since``, ``until``) (UTC; None is unbounded).
 
-    Parents come first: those that the messages of the window need and the tables lack. Returns the
-    number of rows read per table. The caller commits.
+    Parents come first: those that the messages of the window need and the tables lack. The tables
+    are analyzed: the server's autovacuum, which does so within a minute, is late for a replay.
+    Returns the number of rows read per table. The caller commits.
     """
     window = {
         name: _taken_in(frames[name], INGEST_COLUMN[name], since, until)
@@ -239,6 +240,7 @@ def load_between(
     parents = dict(zip(PARENTS, (tenants, leads, contacts, campaigns), strict=True))
     for name, frame in (parents | window).items():
         _copy(connection, schema, name, frame, may_exist=name in PARENTS)
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))
     return {name: len(frame) for name, frame in (parents | window).items()}
 
 
