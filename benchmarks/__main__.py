@@ -3,8 +3,8 @@
     python -m benchmarks [--messages N] [--tenants N] [--days N] [--delta N] [--only PART ...]
 
 Runs on an embedded PostgreSQL of its own in a temporary folder, with the settings of ``make demo``.
-Machines differ: read the ratios. ``--limits FILE`` fails when a ratio is half as high again as the
-one kept in the file.
+Machines differ: read the ratios. ``--limits FILE`` fails when a ratio is more than
+half as high again as the one kept in the file.
 """
 
 from __future__ import annotations
