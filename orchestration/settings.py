@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         description="What deleted outreach rows do to the rollups: restate (they follow the"
         " source), freeze (they keep what they counted) or erase (the same, without the person).",
     )
+    distribute: Literal["", "citus"] = Field(
+        default="",
+        description="citus: `rollups init` spreads ledgers and rollups over the nodes of Citus by"
+        " tenant (docs/scaling.md). Empty: all on one server.",
+    )
     capture_overlap_seconds: int = Field(
         default=900,
         ge=0,

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.dbt_runner import NodeResult, dbt_project
-from orchestration.errors import DatabaseError, InputError, RefreshError
+from orchestration.errors import DatabaseError, InputError, RefreshError, SettingsError
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, describe, one_line, refresh_environment
 from orchestration.warehouse.row_security import make_visible
@@ -43,6 +43,8 @@ def initialise(settings: Settings, url: str, progress: Progress = lambda step: N
         for family in settings.families:
             require_source(connection, settings, family)
         _require_create_right(connection, url)
+        if settings.distribute:
+            _require_citus(connection)
         progress("operational tables")
         with _deploy_lock(connection):
             _migrate(connection)
@@ -50,6 +52,9 @@ def initialise(settings: Settings, url: str, progress: Progress = lambda step: N
             _deploy_models(connection, settings, url, progress)
             progress("report functions")
             _run_scripts(connection, sorted((SQL_FOLDER / "report").glob("*.sql")))
+            if settings.distribute:
+                progress("distribution by tenant")
+                _distribute(connection)
             progress("roles and rights")
             return secure(connection, settings)
 
@@ -137,6 +142,23 @@ def _require_create_right(connection: psycopg.Connection, url: str) -> None:
             f"{describe(url)}: this role cannot create schemas here;"
             " grant create on the database to it, or use another role"
         )
+
+
+def _require_citus(connection: psycopg.Connection) -> None:
+    if connection.execute("select to_regclass('pg_catalog.pg_dist_partition')").fetchone() == (
+        None,
+    ):
+        raise SettingsError(
+            "ROLLUPS_DISTRIBUTE='citus': this database has no extension citus;"
+            " have an administrator run `create extension citus`, or unset ROLLUPS_DISTRIBUTE"
+        )
+
+
+def _distribute(connection: psycopg.Connection) -> None:
+    try:
+        connection.execute("select ops.distribute()")
+    except psycopg.Error as error:
+        raise DatabaseError(f"rollups init: {one_line(error)}") from error
 
 
 @contextmanager

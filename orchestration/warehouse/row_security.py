@@ -63,6 +63,7 @@ _POLICIES = {
 class _Table:
     name: tuple[str, str]
     is_secured: bool
+    is_distributed: bool
     policies: Mapping[str, str]
 
 
@@ -117,7 +118,7 @@ def secure_tables(connection: psycopg.Connection, settings: Settings) -> None:
         if family is None:
             continue
         name = sql.Identifier(*table.name)
-        expected = _expected(family)
+        expected = _expected(family, table)
         if not table.is_secured:
             connection.execute(sql.SQL("alter table {} enable row level security").format(name))
         # What other policies people have put there stays; `rollups doctor` shows them.
@@ -142,7 +143,7 @@ def unsecured(connection: psycopg.Connection, settings: Settings) -> list[str]:
         elif family is None:
             found.append(f"{name} is no table of this project")
         else:
-            expected = _expected(family)
+            expected = _expected(family, table)
             found += [
                 f"{name} {word} policy {policy}"
                 for policy in sorted({*expected, *table.policies})
@@ -154,7 +155,7 @@ def unsecured(connection: psycopg.Connection, settings: Settings) -> list[str]:
 
 def _family_of_policies(table: _Table) -> str | None:
     # A family that was switched off leaves its tables as they are.
-    return next((name for name in FAMILIES if _expected(name) == table.policies), None)
+    return next((name for name in FAMILIES if _expected(name, table) == table.policies), None)
 
 
 def _difference(expected: str | None, actual: str | None) -> str | None:
@@ -176,11 +177,13 @@ def _create_policy(policy: str, table: sql.Identifier, family: str) -> sql.Compo
     ).format(name, table, sql.Identifier(SEE_OWN_TENANTS), sql.Literal(family))
 
 
-def _expected(family: str) -> dict[str, str]:
-    return {
-        ALL_ROWS: f"* {', '.join(SEE_ALL_ROWS)}: {_POLICIES[ALL_ROWS]}",
-        OWN_TENANTS: f"r {SEE_OWN_TENANTS}: " + _POLICIES[OWN_TENANTS].format(family=f"'{family}'"),
-    }
+def _expected(family: str, table: _Table) -> dict[str, str]:
+    all_rows = {ALL_ROWS: f"* {', '.join(SEE_ALL_ROWS)}: {_POLICIES[ALL_ROWS]}"}
+    if table.is_distributed:
+        # Citus takes no policy that looks up who may see what: tenant readers see nothing there.
+        return all_rows
+    own_tenants = _POLICIES[OWN_TENANTS].format(family=f"'{family}'")
+    return all_rows | {OWN_TENANTS: f"r {SEE_OWN_TENANTS}: {own_tenants}"}
 
 
 def _tables(connection: psycopg.Connection) -> list[_Table]:
@@ -191,6 +194,7 @@ def _tables(connection: psycopg.Connection) -> list[_Table]:
             namespace.nspname,
             class.relname,
             class.relrowsecurity,
+            ops.distributed_column(class.oid) is not null,
             coalesce(
                 jsonb_object_agg(
                     policy.polname,
@@ -211,14 +215,14 @@ def _tables(connection: psycopg.Connection) -> list[_Table]:
         inner join pg_catalog.pg_namespace as namespace on class.relnamespace = namespace.oid
         left join pg_catalog.pg_policy as policy on class.oid = policy.polrelid
         where namespace.nspname = any (%s) and class.relkind in ('r', 'p')
-        group by 1, 2, 3
+        group by 1, 2, 3, 4
         order by 1, 2
         """,
         [_SECURED_SCHEMAS],
     )
     return [
-        _Table((schema, name), is_secured, json.loads(policies))
-        for schema, name, is_secured, policies in rows
+        _Table((schema, name), is_secured, is_distributed, json.loads(policies))
+        for schema, name, is_secured, is_distributed, policies in rows
     ]
 
 

@@ -57,6 +57,7 @@ def test_every_setting_has_a_description() -> None:
         ("ROLLUPS_SUPPORT_SCHEMA", "1st"),
         ("ROLLUPS_CHANGE_CAPTURE", "magic"),
         ("ROLLUPS_DELETE_POLICY", "forget"),
+        ("ROLLUPS_DISTRIBUTE", "shards"),
         ("ROLLUPS_CAPTURE_OVERLAP_SECONDS", "-1"),
         ("ROLLUPS_START_DATE", "31.12.2025"),
         ("ROLLUPS_START_DATE", "9999-01-01"),

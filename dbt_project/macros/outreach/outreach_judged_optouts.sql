@@ -18,7 +18,8 @@
         select * from {{ ref('stg_outreach__unsubscribes') }}
     ),
 
-    former_episodes as (
+    -- Distributed ledgers are read on their own.
+    former_episodes as materialized (
         select ledger.*
         from {{ former }} as ledger
         inner join {{ subjects }} as subjects
@@ -72,6 +73,30 @@
         cross join jsonb_array_elements_text(kept.evidence_ids) as member (evidence_id)
     ),
 
+    activities as materialized (
+        select
+            ledger.tenant_id,
+            ledger.channel,
+            ledger.contact_id,
+            ledger.campaign_id,
+            ledger.activity_id,
+            ledger.kind,
+            ledger.occurred_at,
+            ledger.is_source_gone,
+            ledger.occurred_at <= sendings.occurred_at + interval '120 seconds' as is_machine
+        from {{ ref('outreach_activity_ledger') }} as ledger
+        inner join {{ subjects }} as subjects
+            on ledger.tenant_id = subjects.tenant_id
+        left join {{ ref('outreach_activity_ledger') }} as sendings
+            on
+                ledger.tenant_id = sendings.tenant_id
+                and ledger.message_id = sendings.message_id
+                and sendings.activity_id = 'message'
+                and sendings.kind = 'send'
+                and sendings.verdict = 'counted'
+        where ledger.kind in ('unsubscribe', 'resubscribe') and ledger.verdict = 'counted'
+    ),
+
     message_evidence as (
         select
             ledger.tenant_id,
@@ -82,32 +107,20 @@
             ledger.activity_id as evidence_id,
             ledger.campaign_id,
             ledger.contact_id,
-            ledger.occurred_at <= sendings.occurred_at + interval '120 seconds' as is_machine,
+            ledger.is_machine,
             coalesce(ledger.is_source_gone, false) as is_source_gone,
             ledger.contact_id = '__erased__'
             or (contacts.contact_id is null and {{ delete_policy() }} <> 'restate') as is_unplaced
-        from {{ ref('outreach_activity_ledger') }} as ledger
-        inner join {{ subjects }} as subjects
-            on ledger.tenant_id = subjects.tenant_id
+        from activities as ledger
         left join contacts
             on
                 ledger.contact_id = contacts.contact_id
                 and ledger.tenant_id = contacts.tenant_id
-        left join {{ ref('outreach_activity_ledger') }} as sendings
-            on
-                ledger.tenant_id = sendings.tenant_id
-                and ledger.message_id = sendings.message_id
-                and sendings.activity_id = 'message'
-                and sendings.kind = 'send'
-                and sendings.verdict = 'counted'
         left join kept_evidence
             on
                 ledger.tenant_id = kept_evidence.tenant_id
                 and ledger.activity_id = kept_evidence.evidence_id
-        where
-            ledger.kind in ('unsubscribe', 'resubscribe')
-            and ledger.verdict = 'counted'
-            and kept_evidence.evidence_id is null
+        where kept_evidence.evidence_id is null
     ),
 
     -- An address that several contacts share says nothing about which of them it was.

@@ -31,7 +31,7 @@
     {%- set changes = config.get('changes') -%}
     analyze {{ arg_dict['temp_relation'] }};
     create temporary table scope_diff on commit drop as
-    with existing as (
+    with existing as materialized (
         {{ rows_in_scope(family, target, config.require('scope_keys'), config.require('scope_layers'), changes) }}
     )
     {{ diff_sql(arg_dict) }};
@@ -68,17 +68,20 @@
     {%- set may_move = column and column not in arg_dict['unique_key'] -%}
     {%- set noted_columns = ['tenant_id', 'date'] + config.require('touched_columns') -%}
     {%- set joins_subject %}
-        subjects.refresh_id = ops.current_refresh_id()
-        and subjects.grain = '{{ subject }}'
-        and subjects.tenant_id = rows_of.tenant_id
+        subjects.tenant_id = rows_of.tenant_id
         {%- if column %} and subjects.key = rows_of.{{ column }}{% endif %}
     {%- endset -%}
     -- Without a guess at their number the stored rows would be searched one way or the other.
     analyze {{ source_rows }};
     create temporary table scope_diff on commit drop as
-    with existing as (
+    with subjects as (
+        select * from {{ subjects }}
+        where refresh_id = ops.current_refresh_id() and grain = '{{ subject }}'
+    ),
+    -- Stored rows are read on their own, for they may be on other nodes than the rest.
+    existing as materialized (
         select rows_of.*
-        from {{ subjects }} as subjects
+        from subjects
         inner join {{ target }} as rows_of on {{ joins_subject }}
         union all
         select rows_of.*
@@ -90,7 +93,7 @@
                 and rows_of.date >= scope.date_from
                 and rows_of.date < scope.date_to
                 and scope.dates @> rows_of.date
-        where not exists (select 1 from {{ subjects }} as subjects where {{ joins_subject }})
+        where not exists (select 1 from subjects where {{ joins_subject }})
         {%- if may_move %}
         union all
         select rows_of.*
@@ -99,7 +102,7 @@
         inner join {{ scope }} as scope on rows_of.tenant_id = scope.tenant_id
         where
             not scope.dates @> rows_of.date
-            and not exists (select 1 from {{ subjects }} as subjects where {{ joins_subject }})
+            and not exists (select 1 from subjects where {{ joins_subject }})
         {%- endif %}
     ),
     diff as (
@@ -120,7 +123,7 @@
     from diff as rows_of
     inner join {{ scope }} as scope
         on rows_of.tenant_id = scope.tenant_id
-    left join {{ subjects }} as subjects on {{ joins_subject }};
+    left join subjects on {{ joins_subject }};
     analyze scope_diff;
 
     select ops.note_pending(
@@ -249,17 +252,24 @@
 
     -- Hardly ever is there one, and only then is the ledger searched.
     do $$
+    declare
+        noted bigint;
     begin
         if exists (select from lost_copy) then
-            perform ops.note_pending(
+            with copies as materialized (
+                select copies.*
+                from lost_copy
+                inner join {{ arg_dict['target_relation'] }} as copies using (tenant_id, {{ copy }})
+                where copies.verdict = 'duplicate'
+            )
+            select ops.note_pending(
                 '{{ family_of(model) }}', array_agg(copies.tenant_id),
                 '{{ config.require("subject") }}',
                 array_agg(copies.{{ config.require("subject_column") }}),
                 'the copy that counted is gone'
-            )
-            from lost_copy
-            inner join {{ arg_dict['target_relation'] }} as copies using (tenant_id, {{ copy }})
-            where copies.verdict = 'duplicate' and not exists (
+            ) into strict noted
+            from copies
+            where not exists (
                 select 1 from {{ arg_dict['temp_relation'] }} as judged
                 where {{ same_key('judged', 'copies', key) }}
             );
@@ -277,9 +287,6 @@
         {%- for column in key %}
         coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
         {%- endfor %}
-        {%- if 'tenant_id' not in key %}
-        coalesce(new_rows.tenant_id, old_rows.tenant_id) as tenant_id,
-        {%- endif %}
         {%- for column in further if column not in key %}
         coalesce(new_rows.{{ column }}, old_rows.{{ column }}) as {{ column }},
         old_rows.{{ column }} as {{ 'old_' ~ column }},

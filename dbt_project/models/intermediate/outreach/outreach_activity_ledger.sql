@@ -76,16 +76,24 @@ message_events as not materialized (
     select * from {{ ref('outreach_message_events') }}
 ),
 
--- What was erased stays under every policy: nothing but this ledger knows of it.
-kept as (
+-- What this ledger has of the subjects. Apart, so that nothing is read where nothing is ever kept,
+-- and so that a distributed ledger is read on its own.
+former as materialized (
     select ledger.*
     from ({{ former_rows(columns) }}) as ledger
     inner join subjects
         on
             ledger.tenant_id = subjects.tenant_id
             and ledger.message_id = subjects.message_id
+    where {{ delete_policy() }} <> 'restate' or (select ops.has_erasures())
+),
+
+-- What was erased stays under every policy: nothing but this ledger knows of it.
+kept as (
+    select ledger.*
+    from former as ledger
     where
-        ({{ delete_policy() }} = 'freeze' or subjects.message_id like 'erased/%')
+        ({{ delete_policy() }} = 'freeze' or ledger.message_id like 'erased/%')
         -- further rows with the id of another are found again with it, or not at all
         and ledger.activity_id not like '% copy %'
         and case ledger.activity_id
@@ -113,30 +121,20 @@ kept_keys as (
         ledger.message_id,
         ledger.campaign_id,
         ledger.contact_id
-    from ({{ former_rows(columns) }}) as ledger
-    inner join subjects
-        on
-            ledger.tenant_id = subjects.tenant_id
-            and ledger.message_id = subjects.message_id
+    from former as ledger
     where {{ delete_policy() }} = 'freeze' and ledger.activity_id = 'inbound'
 ),
 
--- The copy of a kept row: alone in the source, it would count a second time. Apart, so that nothing
--- is read where nothing is ever kept.
-copies_of_kept as materialized (
+-- The copy of a kept row: alone in the source, it would count a second time.
+copies_of_kept as (
     select
         ledger.tenant_id,
         ledger.message_id,
         ledger.activity_id,
         ledger.copy_of
-    from ({{ former_rows(columns) }}) as ledger
-    inner join subjects
-        on
-            ledger.tenant_id = subjects.tenant_id
-            and ledger.message_id = subjects.message_id
+    from former as ledger
     where
-        ({{ delete_policy() }} <> 'restate' or (select ops.has_erasures()))
-        and ledger.verdict = 'duplicate'
+        ledger.verdict = 'duplicate'
         and (
             ledger.copy_of like 'erased/%'
             or (

@@ -27,6 +27,19 @@ tenants as (
     select * from {{ ref('stg_outreach__tenants') }}
 ),
 
+-- On its own, so that a distributed ledger can be read.
+former as materialized (
+    select ledger.*
+    from ({{ former_rows(columns) }}) as ledger
+    inner join subjects
+        on
+            ledger.tenant_id = subjects.tenant_id
+            and ledger.campaign_id = subjects.campaign_id
+    where
+        ({{ delete_policy() }} = 'freeze' or subjects.campaign_id = '__erased__')
+        and ledger.verdict = 'counted'
+),
+
 transitions as (
     select
         transitions.tenant_id,
@@ -65,18 +78,12 @@ transitions as (
         ledger.ingested_at,
         ledger.source_hash,
         true as is_source_gone
-    from ({{ former_rows(columns) }}) as ledger
-    inner join subjects
-        on
-            ledger.tenant_id = subjects.tenant_id
-            and ledger.campaign_id = subjects.campaign_id
+    from former as ledger
     where
-        ({{ delete_policy() }} = 'freeze' or subjects.campaign_id = '__erased__')
-        and not exists (
+        not exists (
             select 1 from {{ ref('stg_outreach__transitions') }} as present
             where present.transition_id = ledger.transition_id
         )
-        and ledger.verdict = 'counted'
 ),
 
 judged as (

@@ -93,26 +93,42 @@ combined as (
         {%- endfor %}
     from counts
     full join lifecycle using (tenant_id, campaign_id, date)
+),
+
+-- The last transition up to each day.
+statuses as (
+    select distinct on (combined.tenant_id, combined.campaign_id, combined.date)
+        combined.tenant_id,
+        combined.campaign_id,
+        combined.date,
+        ledger.to_status as status_at_close
+    from combined
+    inner join {{ ref('outreach_transition_ledger') }} as ledger
+        on
+            combined.tenant_id = ledger.tenant_id
+            and combined.campaign_id = ledger.campaign_id
+            and combined.date >= ledger.date
+    where
+        ledger.verdict = 'counted'
+        -- the key of many campaigns has no status
+        and combined.campaign_id <> '__erased__'
+    -- "C" below is a collation, no column: RF02 is silenced.
+    order by
+        combined.tenant_id,
+        combined.campaign_id,
+        combined.date,
+        ledger.occurred_at desc,
+        ledger.ingested_at desc,
+        ledger.transition_id collate "C" desc  -- noqa: RF02
 )
 
 select
     combined.*,
-    (
-        -- "C" below is a collation, no column: RF02 is silenced.
-        select ledger.to_status
-        from {{ ref('outreach_transition_ledger') }} as ledger
-        where
-            combined.tenant_id = ledger.tenant_id
-            and combined.campaign_id = ledger.campaign_id
-            and ledger.verdict = 'counted'
-            -- the key of many campaigns has no status
-            and combined.campaign_id <> '__erased__'
-            and ledger.date <= combined.date
-        order by
-            ledger.occurred_at desc,
-            ledger.ingested_at desc,
-            ledger.transition_id collate "C" desc  -- noqa: RF02
-        limit 1
-    ) as status_at_close
+    statuses.status_at_close
 from combined
-where {{ outreach_any_metric() }} or transitions > 0
+left join statuses
+    on
+        combined.tenant_id = statuses.tenant_id
+        and combined.campaign_id = statuses.campaign_id
+        and combined.date = statuses.date
+where {{ outreach_any_metric() }} or combined.transitions > 0

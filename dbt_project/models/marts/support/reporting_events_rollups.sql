@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    unique_key=['account_id', 'date', 'dimension_type', 'dimension_id', 'metric'],
+    unique_key=['tenant_id', 'account_id', 'date', 'dimension_type', 'dimension_id', 'metric'],
     scope_keys=[],
     scope_layers=['event'],
     pre_hook="{{ enter_refresh('support') }}",

@@ -260,15 +260,17 @@ as $$
 declare
     seed_name text;
     is_known boolean;
+    present jsonb;
     changed jsonb;
     noted bigint := 0;
     noted_now bigint;
 begin
     for seed_name in select rules.seed from ops.rule_seed as rules where rules.family = p_family loop
         is_known := exists (select 1 from ops.rule_row as known where known.seed = seed_name);
+        execute format('select jsonb_agg(to_jsonb(seed)) from staging.%I as seed', seed_name) into present;
         execute format($q$
             with present as (
-                select to_jsonb(seed) as rule from staging.%1$I as seed
+                select rule from jsonb_array_elements($1) as rules (rule)
             ),
 
             gone as (
@@ -285,7 +287,7 @@ begin
             )
 
             select jsonb_agg(rule) from (select rule from gone union all select rule from come) as rules
-        $q$, seed_name) into changed;
+        $q$, seed_name) into changed using present;
         if is_known and changed is not null then
             execute format($q$
                 select ops.note_affected(

@@ -16,6 +16,8 @@ create or replace function ops.outreach_kept_subjects()
 returns table (tenant_id text, grain text, key text, whole boolean)
 language plpgsql stable
 as $$
+declare
+    is_kept boolean := ops.delete_policy() <> 'restate';
 begin
     if to_regclass('intermediate.outreach_activity_ledger') is null
         or to_regclass('intermediate.outreach_transition_ledger') is null then
@@ -31,7 +33,7 @@ begin
             and ledger.date >= scope.date_from
             and ledger.date < scope.date_to
             and scope.dates @> ledger.date
-    where ledger.contact_id = '__erased__' or ops.delete_policy() <> 'restate';
+    where ledger.contact_id = '__erased__' or is_kept;
     return query
     select distinct ledger.tenant_id, 'campaign', ledger.campaign_id, lower_inf(scope.dates) and upper_inf(scope.dates)
     from ops.outreach_scope as scope
@@ -42,7 +44,7 @@ begin
             and ledger.date >= scope.date_from
             and ledger.date < scope.date_to
             and scope.dates @> ledger.date
-    where ledger.campaign_id = '__erased__' or ops.delete_policy() <> 'restate';
+    where ledger.campaign_id = '__erased__' or is_kept;
 end
 $$;
 comment on function ops.outreach_kept_subjects is 'Subjects with ledger rows on the dates of this session''s refresh, which may stay without a source';

@@ -14,18 +14,25 @@ where family = 'outreach' and refresh_id = ops.current_refresh_id();
 comment on view ops.outreach_claim is 'Claimed work of the refresh of this session';
 
 create or replace function ops.outreach_days(p_tenant_id text) returns setof date
-language sql stable
-as $$ select date from analytics.metrics_tenant_daily where tenant_id = p_tenant_id $$;
+language plpgsql stable
+as $$
+begin
+    return query
+    select date from analytics.metrics_tenant_daily where tenant_id = p_tenant_id;
+end
+$$;
 comment on function ops.outreach_days is 'Local dates on which a tenant has rollups';
 
 create or replace function ops.outreach_rows(p_tenant_id text) returns bigint
-language sql stable
+language plpgsql stable
 as $$
-    select
+begin
+    return
         (select count(*) from analytics.metrics_message as t where t.tenant_id = p_tenant_id)
         + (select count(*) from analytics.metrics_contact_hourly as t where t.tenant_id = p_tenant_id)
         + (select count(*) from analytics.metrics_campaign_daily as t where t.tenant_id = p_tenant_id)
-        + (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id)
+        + (select count(*) from analytics.metrics_tenant_daily as t where t.tenant_id = p_tenant_id);
+end
 $$;
 comment on function ops.outreach_rows is 'Rows of a tenant in the rollups';
 
@@ -65,8 +72,10 @@ $$;
 
 create or replace function ops.outreach_affected(p_seed text, p_rules jsonb)
 returns table (tenant_id text, grain text, key text)
-language sql stable
+language plpgsql stable
 as $$
+begin
+    return query
     select events.tenant_id, 'message', events.message_id
     from intermediate.outreach_message_events as events
     where
@@ -86,7 +95,8 @@ as $$
         p_seed = 'provider_capabilities'
         and messages.provider_message_id ~ any(
             select rule ->> 'provider_message_id_pattern' from jsonb_array_elements(p_rules) as rule
-        )
+        );
+end
 $$;
 comment on function ops.outreach_affected is 'Subjects whose numbers depend on changed rows of a rule seed';
 
@@ -121,38 +131,44 @@ as $$
     -- Opt-outs are recomputed only for tenants where one came or went with a message, or the sending
     -- changed that says whether a machine did it. On dates replaced whole nothing tells of changes.
     insert into intermediate.outreach_scope_subjects (refresh_id, tenant_id, grain, key, whole)
+    with messages as (
+        select
+            subjects.tenant_id,
+            subjects.key as message_id,
+            not isempty(scope.dates) as has_dates
+        from intermediate.outreach_scope_subjects as subjects
+        inner join ops.outreach_scope as scope on subjects.tenant_id = scope.tenant_id
+        where subjects.refresh_id = ops.current_refresh_id() and subjects.grain = 'message' and subjects.whole
+    ),
+
+    tenants as materialized (
+        select ledger.tenant_id
+        from messages
+        inner join intermediate.outreach_activity_ledger as ledger
+            on messages.tenant_id = ledger.tenant_id and messages.message_id = ledger.message_id
+        where
+            ledger.kind in ('unsubscribe', 'resubscribe')
+            and (
+                messages.has_dates
+                or exists (
+                    select 1
+                    from ops.outreach_activity_change as changed
+                    where
+                        ledger.tenant_id = changed.tenant_id
+                        and ledger.contact_id = changed.contact_id
+                        and ledger.campaign_id = changed.campaign_id
+                        and changed.kind = 'send'
+                )
+            )
+        union
+        select changed.tenant_id
+        from ops.outreach_activity_change as changed
+        where changed.kind in ('unsubscribe', 'resubscribe')
+    )
+
     select ops.current_refresh_id(), scope.tenant_id, 'optouts', '', true
     from ops.outreach_scope as scope
-    where
-        exists (
-            select 1
-            from intermediate.outreach_scope_subjects as subjects
-            inner join intermediate.outreach_activity_ledger as ledger
-                on subjects.tenant_id = ledger.tenant_id and subjects.key = ledger.message_id
-            where
-                subjects.refresh_id = ops.current_refresh_id()
-                and subjects.tenant_id = scope.tenant_id
-                and subjects.grain = 'message'
-                and subjects.whole
-                and ledger.kind in ('unsubscribe', 'resubscribe')
-                and (
-                    not isempty(scope.dates)
-                    or exists (
-                        select 1
-                        from ops.outreach_activity_change as changed
-                        where
-                            changed.tenant_id = ledger.tenant_id
-                            and changed.contact_id = ledger.contact_id
-                            and changed.campaign_id = ledger.campaign_id
-                            and changed.kind = 'send'
-                    )
-                )
-        )
-        or exists (
-            select 1
-            from ops.outreach_activity_change as changed
-            where changed.tenant_id = scope.tenant_id and changed.kind in ('unsubscribe', 'resubscribe')
-        )
+    inner join tenants on scope.tenant_id = tenants.tenant_id
     on conflict (refresh_id, tenant_id, grain, key) do update set whole = true;
 $$;
 comment on function ops.outreach_add_optouts is 'Takes the opt-outs into scope that follow from messages in scope; after the activity ledger';

@@ -195,6 +195,7 @@ begin
     perform set_config('TimeZone', 'UTC', false);
     perform ops.notice_lost_client();
     perform ops.join_refresh(p_default_refresh_id);
+    perform ops.tell_workers();
     perform ops.require_driver();
     if p_model is null then
         perform ops.lock_writes(ops.current_refresh_id(), p_family);

@@ -14,20 +14,25 @@ where family = 'support' and refresh_id = ops.current_refresh_id();
 comment on view ops.support_claim is 'Claimed work of the refresh of this session';
 
 create or replace function ops.support_days(p_tenant_id text) returns setof date
-language sql stable
+language plpgsql stable
 as $$
+begin
+    return query
     select date from analytics.reporting_events_rollups where tenant_id = p_tenant_id
     union
-    select date from analytics.conversations_daily where tenant_id = p_tenant_id
+    select date from analytics.conversations_daily where tenant_id = p_tenant_id;
+end
 $$;
 comment on function ops.support_days is 'Local dates on which an account has rollups';
 
 create or replace function ops.support_rows(p_tenant_id text) returns bigint
-language sql stable
+language plpgsql stable
 as $$
-    select
+begin
+    return
         (select count(*) from analytics.reporting_events_rollups as t where t.tenant_id = p_tenant_id)
-        + (select count(*) from analytics.conversations_daily as t where t.tenant_id = p_tenant_id)
+        + (select count(*) from analytics.conversations_daily as t where t.tenant_id = p_tenant_id);
+end
 $$;
 comment on function ops.support_rows is 'Rows of an account in the rollups';
 
