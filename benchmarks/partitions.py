@@ -1,0 +1,115 @@
+"""How Dagster bears many partitions: 1,000 tenants over two years unless told otherwise.
+
+    python -m benchmarks.partitions [--tenants N] [--partition-days N] [--messages N]
+
+A real `dagster dev`. Prints what the asset page's own question takes, first and again, the memory
+of the processes, and an hourly run in which every tenant has something new.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.whole_run import measure
+from benchmarks.world import World, new_world
+from tests.dagster_server import DagsterServer, dagster_server, wait_until
+
+# What the page of an asset asks about its partitions.
+ASSET_PAGE = """
+query($name: String!) {
+  assetNodeOrError(assetKey: {path: [$name]}) { ... on AssetNode {
+    partitionKeysByDimension { name partitionKeys }
+    assetPartitionStatuses { ... on MultiPartitionStatuses { ranges {
+      primaryDimStartKey primaryDimEndKey
+      secondaryDim { ... on DefaultPartitionStatuses { materializedPartitions } }
+    } } }
+  } }
+}"""
+ASSET = "metrics_tenant_daily"
+
+
+def main() -> None:
+    options = _options()
+    first = datetime.now(UTC).date() - timedelta(days=options.partition_days)
+    # The processes of Dagster read it.
+    os.environ["ROLLUPS_START_DATE"] = first.isoformat()
+    table = Table(title=f"{options.tenants:,} tenants x {options.partition_days:,} days")
+    table.add_column("what")
+    table.add_column("", justify="right")
+    with new_world(options) as world:
+        world.load()
+        world.deploy()
+        world.refresh()
+        with dagster_server(
+            world.settings, world.url, Path(world.settings.home) / "dagster-dev.log"
+        ) as server:
+            _tell(server, world, table, options)
+    Console(width=110).print(table)
+
+
+def _tell(server: DagsterServer, world: World, table: Table, options: Namespace) -> None:
+    seconds = _timed(lambda: wait_until(lambda: len(_tenants(server)) >= options.tenants, 300, ""))
+    table.add_row("sensor knows all tenants, after the start, s", f"{seconds:.0f}")
+    table.add_row("asset page, first, s", f"{_timed(lambda: _page(server)):.1f}")
+    table.add_row("asset page, again, s", f"{_timed(lambda: _page(server)):.1f}")
+    measure(world, server)
+    world.add_events("partitions")
+    segments, marks = measure(world, server)
+    table.add_row("hourly run with news of every tenant, s", f"{sum(segments.values()):.1f}")
+    for segment, took in segments.items():
+        table.add_row(f"  {segment}", f"{took:.1f}")
+    table.add_row("marks in it", f"{marks:,}")
+    table.add_row("asset page after it, s", f"{_timed(lambda: _page(server)):.1f}")
+    table.add_row("memory of all Dagster processes, MB", f"{_megabytes(server.group):,.0f}")
+
+
+def _page(server: DagsterServer) -> object:
+    return server.ask(ASSET_PAGE, name=ASSET)
+
+
+def _tenants(server: DagsterServer) -> list[str]:
+    node = server.ask(ASSET_PAGE, name=ASSET)["assetNodeOrError"]
+    dimensions = {each["name"]: each["partitionKeys"] for each in node["partitionKeysByDimension"]}
+    return dimensions["tenant"]
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def _megabytes(group: int) -> float:
+    """Resident memory of a process group."""
+    pages = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == group:
+                pages += int((folder / "statm").read_text().split()[1])
+        except (ProcessLookupError, FileNotFoundError):
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _options() -> Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.partitions", description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--tenants", type=int, default=1_000)
+    parser.add_argument("--days", type=int, default=30, help="days with messages")
+    parser.add_argument("--partition-days", type=int, default=730, help="days that Dagster knows")
+    parser.add_argument("--delta", type=int, default=5_000)
+    parser.add_argument("--folder", help="where the database is made")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
