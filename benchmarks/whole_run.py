@@ -22,7 +22,7 @@ from tests.dagster_server import DagsterServer, dagster_server
 # From one event to the next; the first is the moment of asking.
 SEGMENTS = {
     "PIPELINE_ENQUEUED": "asked, written down, queued",
-    "PIPELINE_DEQUEUED": "waits for the daemon's next look (every second)",
+    "PIPELINE_STARTING": "waits for the daemon's next look (every second)",
     "PIPELINE_START": "process starts, imports, code location loads",
     "STEP_START": "plan and resources",
     "STEP_SUCCESS": "refresh: capture, dbt, SQL, marks, checks",
