@@ -25,7 +25,7 @@ QUESTIONS = {
         select * from report.aggregate(
             %(tenant)s, 'open_rate', current_date - 90, current_date
         )""",
-    "summary of campaigns, 90 days": """
+    "summary of one campaign, 90 days": """
         select * from report.summary(
             %(tenant)s, current_date - 90, current_date, dimension => 'campaign', id => %(campaign)s
         )""",

@@ -93,6 +93,7 @@ class World:
 
     def _compose(self, text: str, names: Names | None = None) -> sql.Composed:
         known = {"source": sql.Identifier(SOURCE), **(names or {})}
+        # No literal for the type checker: some of it is read from files of this folder.
         return sql.SQL(text).format(**known)  # type: ignore[arg-type]
 
     def cost(self, work: Callable[[], object]) -> Cost:
