@@ -14,6 +14,7 @@ from orchestration.checks import health_checks
 from orchestration.dbt_runner import dbt_project
 from orchestration.errors import RollupsError
 from orchestration.jobs import backfill_job, refresh_job
+from orchestration.launching import fork_runs
 from orchestration.partitions import FALLBACK_DAYS, last_date, rolling_start
 from orchestration.reconciliation import reconciliation_asset, reconciliation_job
 from orchestration.resources import Warehouse
@@ -87,3 +88,4 @@ def build_definitions() -> dg.Definitions:
 
 
 defs = build_definitions()
+fork_runs()

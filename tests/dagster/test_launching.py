@@ -1,9 +1,13 @@
-"""Runs whose server has died."""
+"""How runs are started, and runs whose server has died."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 from dagster import DagsterRun
@@ -11,6 +15,7 @@ from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from orchestration.launching import WatchedRunLauncher
+from orchestration.warm import IMPORTED_BY_A_RUN
 
 
 def status(**place: object) -> WorkerStatus:
@@ -40,3 +45,26 @@ def test_run_of_a_server_at_a_port() -> None:
 def test_what_is_not_known_counts_as_running() -> None:
     assert status() == WorkerStatus.RUNNING, "not yet given to a server"
     assert status(host="no-such-host.invalid", port=1) == WorkerStatus.RUNNING
+
+
+def test_what_runs_are_forked_from_has_no_thread_and_no_connection(test_home: Path) -> None:
+    for module in IMPORTED_BY_A_RUN:
+        import_module(module)
+    _python("import orchestration.definitions", test_home)  # parses the project, as a server has
+    told = _python(
+        "import orchestration.warm, os, stat\n"
+        "print(len(os.listdir('/proc/self/task')))\n"
+        "for number in os.listdir('/proc/self/fd'):\n"
+        "    try: print(*['socket'] * stat.S_ISSOCK(os.fstat(int(number)).st_mode))\n"
+        "    except OSError: pass",
+        test_home,
+    )
+    assert told.split() == ["1"]
+
+
+def _python(code: str, home: Path) -> str:
+    environment = {**os.environ, "ROLLUPS_HOME": str(home)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout

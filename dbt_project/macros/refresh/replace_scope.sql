@@ -16,11 +16,49 @@
       scope_layers     rollups only: the layers that touch it
 -#}
 {% macro get_incremental_replace_scope_sql(arg_dict) -%}
-    {%- if config.get('subject') -%}
+    {%- if nothing_is_stored(arg_dict['target_relation']) -%}
+        {{ first_load_sql(arg_dict) }}
+    {%- elif config.get('subject') -%}
         {{ replace_subjects_sql(arg_dict) }}
     {%- else -%}
         {{ replace_keys_sql(arg_dict) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- Is this all history of tenants of which the model has nothing yet? Then there is nothing to compare. -#}
+{% macro nothing_is_stored(target) -%}
+    {%- set scope = source('ops', family_of(model) ~ '_scope') -%}
+    {%- set asks_for_all %}
+        select coalesce(bool_and(lower_inf(dates) and upper_inf(dates)), false) from {{ scope }}
+    {%- endset -%}
+    {%- set is_stored %}
+        select exists (
+            select 1 from {{ scope }} as scope
+            inner join {{ target }} as stored on scope.tenant_id = stored.tenant_id
+        )
+    {%- endset -%}
+    {{ return(
+        run_query(asks_for_all).columns[0].values()[0]
+        and not run_query(is_stored).columns[0].values()[0]
+    ) }}
+{%- endmacro %}
+
+
+{#- All rows are new, and all within the scope: no change is left for others to add up. -#}
+{% macro first_load_sql(arg_dict) -%}
+    {%- set new_rows = arg_dict['temp_relation'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+    analyze {{ new_rows }};
+    {%- if config.get('changes') and not config.get('subject') %}
+    {{ note_changes_applied_sql() }};
+    {%- endif %}
+    insert into {{ arg_dict['target_relation'] }} ({{ columns | join(', ') }})
+    select {{ columns | join(', ') }}
+    from {{ new_rows }}
+    order by {{ arg_dict['unique_key'] | join(', ') }};
+    {{ count_rows_sql(new_rows, added='count(*)', removed='0') }};
+    select ops.log_model_rows('{{ this.identifier }}', count(*), 0, 0) from {{ new_rows }}
 {%- endmacro %}
 
 
@@ -36,16 +74,7 @@
     )
     {{ diff_sql(arg_dict) }};
     {%- if changes %}
-
-    -- Under this model's locks nobody writes changes meanwhile.
-    insert into {{ source('ops', family ~ '_change_applied') }} as applied (tenant_id, model, change_table, seq)
-    select scope.tenant_id, '{{ this.identifier }}', '{{ changes }}', coalesce(max(changed.seq), 0)
-    from {{ source('ops', family ~ '_scope') }} as scope
-    left join {{ source('ops', changes) }} as changed
-        on scope.tenant_id = changed.tenant_id
-    group by scope.tenant_id
-    on conflict (tenant_id, model) do update set seq = excluded.seq
-    where applied.seq < excluded.seq;
+    {{ note_changes_applied_sql() }};
     {%- endif %}
     {{ apply_diff_sql(arg_dict) }}
 {%- endmacro %}
@@ -200,6 +229,21 @@
 {%- endmacro %}
 
 
+{#- A rollup has added up what there was. Under its locks nobody writes changes meanwhile. -#}
+{% macro note_changes_applied_sql() -%}
+    {%- set family = family_of(model) -%}
+    {%- set changes = config.require('changes') -%}
+    insert into {{ source('ops', family ~ '_change_applied') }} as applied (tenant_id, model, change_table, seq)
+    select scope.tenant_id, '{{ this.identifier }}', '{{ changes }}', coalesce(max(changed.seq), 0)
+    from {{ source('ops', family ~ '_scope') }} as scope
+    left join {{ source('ops', changes) }} as changed
+        on scope.tenant_id = changed.tenant_id
+    group by scope.tenant_id
+    on conflict (tenant_id, model) do update set seq = excluded.seq
+    where applied.seq < excluded.seq
+{%- endmacro %}
+
+
 {#-
     What the rollups are to take away and to add: counted rows as they were and as they will be, but
     for the dates that are replaced whole.
@@ -336,16 +380,11 @@
     where diff.old_date is null
     order by {{ columns_of('new_rows', key) }};
 
-    insert into {{ source('ops', 'model_rows') }} as counted (family, model, tenant_id, row_count)
-    select
-        '{{ family_of(model) }}',
-        '{{ this.identifier }}',
-        tenant_id,
-        count(*) filter (where old_date is null) - count(*) filter (where new_date is null)
-    from scope_diff
-    group by tenant_id
-    on conflict (family, model, tenant_id) do update
-    set row_count = counted.row_count + excluded.row_count, changed_at = excluded.changed_at;
+    {{ count_rows_sql(
+        'scope_diff',
+        added='count(*) filter (where old_date is null)',
+        removed='count(*) filter (where new_date is null)'
+    ) }};
 
     select ops.log_model_rows(
         '{{ this.identifier }}',
@@ -354,6 +393,17 @@
         count(*) filter (where new_date is null)
     )
     from scope_diff
+{%- endmacro %}
+
+
+{#- How many rows the model has of each tenant. -#}
+{% macro count_rows_sql(relation, added, removed) -%}
+    insert into {{ source('ops', 'model_rows') }} as counted (family, model, tenant_id, row_count)
+    select '{{ family_of(model) }}', '{{ this.identifier }}', tenant_id, {{ added }} - {{ removed }}
+    from {{ relation }}
+    group by tenant_id
+    on conflict (family, model, tenant_id) do update
+    set row_count = counted.row_count + excluded.row_count, changed_at = excluded.changed_at
 {%- endmacro %}
 
 
