@@ -21,7 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import backfill, first_load, hourly, reads, storage
-from benchmarks.world import Cost, World, new_world, peak_megabytes, server_version
+from benchmarks.world import (
+    Cost,
+    World,
+    new_world,
+    peak_megabytes,
+    server_version,
+    world_options,
+)
 
 PARTS = ("load", "hourly", "backfill", "reads", "storage")
 # A ratio may be this many times the one that was kept: machines are noisy.
@@ -45,10 +52,12 @@ def main() -> None:
 
 def _measure(world: World, options: argparse.Namespace, console: Console) -> dict[str, float]:
     ratios: dict[str, float] = {}
-    console.print(f"source: {world.load()}")
+    is_first = not world.is_loaded
+    if is_first:
+        console.print(f"source: {world.load()}")
     world.deploy()
     loaded = first_load.measure(world)
-    if "load" in options.only:
+    if is_first and "load" in options.only:
         _print_costs(console, "First load", loaded.costs, "by hand")
         _print_models(console, loaded.models)
         ratios["first load / by hand"] = loaded.ratio
@@ -98,18 +107,12 @@ def _compare(console: Console, ratios: dict[str, float], kept: dict[str, float])
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--tenants", type=int, default=20)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--delta", type=int, default=5_000, help="new events of an hour")
-    parser.add_argument("--rounds", type=int, default=3, help="hours; the quickest counts")
+    parser = world_options("benchmarks", __doc__, tenants=20, days=90)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument(
         "--no-slow-ways", dest="slow_ways", action="store_false",
         help="leave out what reads the whole source: materialized views, delete+insert, rebuild",
     )  # fmt: skip
-    parser.add_argument("--folder", help="where the database is made")
     parser.add_argument("--limits", type=Path, help="JSON file of ratios that were kept")
     return parser.parse_args()
 

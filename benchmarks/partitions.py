@@ -8,7 +8,6 @@ after an hourly run with news of most tenants, that run, and the memory of the p
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from argparse import Namespace
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.whole_run import measure
-from benchmarks.world import World, new_world
+from benchmarks.world import World, new_world, world_options
 from tests.dagster_server import DagsterServer, dagster_server, wait_until
 
 # What the page of an asset asks about its partitions.
@@ -104,13 +103,8 @@ def _megabytes(group: int) -> float:
 
 
 def _options() -> Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.partitions", description=__doc__)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--tenants", type=int, default=1_000)
-    parser.add_argument("--days", type=int, default=30, help="days with messages")
+    parser = world_options("benchmarks.partitions", __doc__, tenants=1_000, days=30)
     parser.add_argument("--partition-days", type=int, default=730, help="days that Dagster knows")
-    parser.add_argument("--delta", type=int, default=5_000)
-    parser.add_argument("--folder", help="where the database is made")
     return parser.parse_args()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from benchmarks.world import SOURCE, World
+from benchmarks.world import SOURCES, World
 
 SIZES = """
 select
@@ -35,7 +35,7 @@ def table(world: World) -> Table:
     for column in ("table", "rows", "indexes", "all"):
         shown.add_column(column, justify="left" if column == "table" else "right")
     for title, schemas in (
-        ("source", [SOURCE]),
+        ("source", [SOURCES[world.family]]),
         ("ledgers and rollups", ["intermediate", "analytics", "ops"]),
     ):
         total = 0.0

@@ -7,7 +7,6 @@ A real `dagster dev` with daemon and webserver; the times are those of the run's
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from argparse import Namespace
@@ -16,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.world import World, new_world
+from benchmarks.world import World, new_world, world_options
 from tests.dagster_server import DagsterServer, dagster_server
 
 # From one event to the next; the first is the moment of asking.
@@ -94,14 +93,7 @@ def _print(options: Namespace, rounds: dict[str, list[tuple[dict[str, float], in
 
 
 def _options() -> Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_run", description=__doc__)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--tenants", type=int, default=20)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--delta", type=int, default=5_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", help="where the database is made")
-    return parser.parse_args()
+    return world_options("benchmarks.whole_run", __doc__, tenants=20, days=90).parse_args()
 
 
 if __name__ == "__main__":

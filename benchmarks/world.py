@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import resource
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,8 @@ from orchestration.warehouse.tenants import Partition
 
 Names = dict[str, sql.Composable]
 
-SOURCE = "dripiq_app"
+# Where the source tables of a family are.
+SOURCES = {"outreach": "dripiq_app", "support": "public"}
 SQL_FOLDER = Path(__file__).parent / "sql"
 
 
@@ -42,35 +43,44 @@ class World:
 
     def __init__(self, settings: Settings, url: str, options: Namespace) -> None:
         self.settings, self.url, self.options = settings, url, options
+        (self.family,) = settings.families
         self.connection = connect(url, application="benchmark")
         # What the server tells of its sessions is collected by a session of its own.
         self._watching = connect(url, application="benchmark clock")
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether an earlier benchmark has left its rows here (``options.keep``)."""
+        return bool(self.rows("select 1 from pg_namespace where nspname = 'bench'"))
+
     def load(self) -> str:
         """Write the source rows; says how many."""
-        create_source_tables(self.connection, SOURCE)
+        source = SOURCES[self.family]
+        create_source_tables(self.connection, source, self.family)
         plan = DemoDataPlan(
             tenants=self.options.tenants, days=self.options.days, messages=self.options.messages
         )
-        summary = generate(self.connection, SOURCE, plan)
+        summary = generate(self.connection, source, plan, family=self.family)
         self.connection.execute("analyze")
         return f"{sum(summary.rows.values()):,} rows"
 
     def deploy(self) -> None:
         """What `rollups init` does, then the rivals."""
         initialise(self.settings, self.url)
-        self.script((SQL_FOLDER / "rivals.sql").read_text())
+        self.execute("drop schema if exists bench cascade")
+        self.script((SQL_FOLDER / f"rivals_{self.family}.sql").read_text())
 
     def refresh(self, partitions: Sequence[Partition] | None = None) -> RefreshOutcome:
         """An hourly refresh, or a backfill of these partitions."""
         chosen = None if partitions is None else tuple(partitions)
-        request = RefreshRequest("outreach", "benchmark", partitions=chosen)
+        request = RefreshRequest(self.family, "benchmark", partitions=chosen)
         return refresh(self.settings, self.url, request)
 
     def add_events(self, name: str) -> None:
-        """New opens and clicks, ``options.delta`` of them."""
+        """New events of ``options.delta`` messages (or conversations)."""
         self.execute(
-            (SQL_FOLDER / "delta.sql").read_text(), {"round": name, "rows": self.options.delta}
+            (SQL_FOLDER / f"delta_{self.family}.sql").read_text(),
+            {"round": name, "rows": self.options.delta},
         )
         # The safe horizon stays a second behind the clock.
         time.sleep(1.5)
@@ -79,7 +89,7 @@ class World:
         self, text: str, values: dict[str, Any] | None = None, names: Names | None = None
     ) -> int:
         """Run SQL in which {source} and ``names`` stand for identifiers; the rows it wrote."""
-        return self.connection.execute(self._compose(text, names), values).rowcount
+        return self.connection.execute(self.compose(text, names), values).rowcount
 
     def script(
         self, text: str, values: dict[str, Any] | None = None, names: Names | None = None
@@ -89,10 +99,11 @@ class World:
             self.execute(statement, values if "%(" in statement else None, names)
 
     def rows(self, text: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        return self.connection.execute(self._compose(text), values).fetchall()
+        return self.connection.execute(self.compose(text), values).fetchall()
 
-    def _compose(self, text: str, names: Names | None = None) -> sql.Composed:
-        known = {"source": sql.Identifier(SOURCE), **(names or {})}
+    def compose(self, text: str, names: Names | None = None) -> sql.Composed:
+        """SQL in which {source} and ``names`` stand for identifiers."""
+        known = {"source": sql.Identifier(SOURCES[self.family]), **(names or {})}
         # No literal for the type checker: some of it is read from files of this folder.
         return sql.SQL(text).format(**known)  # type: ignore[arg-type]
 
@@ -120,18 +131,39 @@ class World:
         self._watching.close()
 
 
+def world_options(program: str, text: str | None, *, tenants: int, days: int) -> ArgumentParser:
+    """The options that every benchmark has; ``text`` says what it is."""
+    parser = ArgumentParser(prog=f"python -m {program}", description=text)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--tenants", type=int, default=tenants)
+    parser.add_argument("--days", type=int, default=days)
+    parser.add_argument("--delta", type=int, default=5_000, help="new events of an hour")
+    parser.add_argument("--rounds", type=int, default=3, help="how often; the quickest counts")
+    parser.add_argument("--folder", help="where the temporary database is made")
+    parser.add_argument("--keep", help="folder of a database that stays, and is used again")
+    return parser
+
+
 @contextmanager
-def new_world(options: Namespace) -> Iterator[World]:
-    """A world on an embedded server in a temporary folder, with the settings of `make demo`."""
-    with TemporaryDirectory(prefix="rollups-bench-", dir=options.folder) as folder:
+def new_world(options: Namespace, family: str = "outreach") -> Iterator[World]:
+    """A world on an embedded server of its own, with the settings of `make demo`.
+
+    Its folder is a temporary one, or ``options.keep``.
+    """
+    with ExitStack() as stack:
+        folder = options.keep
+        if folder is None:
+            place = TemporaryDirectory(prefix="rollups-bench-", dir=options.folder)
+            folder = stack.enter_context(place)
+        Path(folder).mkdir(exist_ok=True)
         Path(folder).chmod(0o755)
         server = EmbeddedPostgres(Path(folder) / "server")
-        world = World(Settings(families=("outreach",), home=Path(folder)), server.start(), options)
+        world = World(Settings(families=(family,), home=Path(folder)), server.start(), options)
         try:
             yield world
         finally:
             world.close()
-            server.stop("immediate")
+            server.stop("immediate" if options.keep is None else "fast")
 
 
 def peak_megabytes() -> float:

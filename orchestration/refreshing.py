@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import dagster as dg
 import psycopg
@@ -32,6 +33,7 @@ from orchestration.marking import (
 )
 from orchestration.partitions import family_partitions, last_date, tenant_partitions
 from orchestration.resources import Warehouse
+from orchestration.warehouse.backfill import budget
 from orchestration.warehouse.connection import one_line
 from orchestration.warehouse.pruning import pruned_partitions, refuse_pruned
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
@@ -40,7 +42,8 @@ from orchestration.warehouse.tenants import Partition, require_tenants
 MAX_RETRIES_TAG = "dagster/max_retries"
 ALLOW_SHRINK_TAG = "rollups/allow-shrink"
 
-# The hourly refresh waits while a run of a backfill works: more partitions take several runs.
+# The hourly refresh waits while a run of a backfill works: more partitions of a tenant take
+# several runs.
 PARTITIONS_PER_RUN = 90
 
 
@@ -61,8 +64,8 @@ class FamilyRollups:
 def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollups) -> None:
     """Refresh the partitions this run was started for, or all that is pending, and mark them.
 
-    A run of a backfill does the work of those that wait behind it too, up to
-    ``PARTITIONS_PER_RUN``. A refused partition fails the run with one line and is not tried again.
+    A run of a backfill does the work of those that wait behind it too, within the budget of one
+    refresh. A refused partition fails the run with one line and is not tried again.
     """
     done = done_by(context.run)
     if done is not None:
@@ -77,7 +80,7 @@ def refresh_in_run(context: Context, warehouse: Warehouse, rollups: FamilyRollup
         tenant_ids = require_keys(warehouse, rollups, ends)
         add_tenants(context.instance, rollups.family, tenant_ids)
         partitions = partitions_between(context, rollups.partitions, ends)
-        siblings = _siblings_to_join(context, rollups, PARTITIONS_PER_RUN - len(partitions))
+        siblings = _siblings_to_join(context, warehouse, rollups, partitions)
         for more in siblings.values():
             partitions += more
         rebuild(context, warehouse, rollups, partitions)
@@ -141,14 +144,25 @@ def one_line_failures(context: Context) -> Iterator[None]:
 
 
 def _siblings_to_join(
-    context: Context, rollups: FamilyRollups, room: int
+    context: Context,
+    warehouse: Warehouse,
+    rollups: FamilyRollups,
+    own: Sequence[Partition],
 ) -> dict[str, list[Partition]]:
+    waiting = {
+        run_id: partitions_between(context, rollups.partitions, ends)
+        for run_id, ends in waiting_siblings(context, list(rollups.relations)).items()
+    }
+    if not waiting:
+        return {}
+    asked = [*own, *chain.from_iterable(waiting.values())]
+    with warehouse.connection() as connection:
+        left = budget(connection, warehouse.settings, rollups.family, asked).left_by(own)
     joined = {}
-    for run_id, ends in waiting_siblings(context, list(rollups.relations)).items():
-        partitions = partitions_between(context, rollups.partitions, ends)
-        if len(partitions) <= room:
+    for run_id, partitions in waiting.items():
+        if left.left_by(partitions).is_kept:
             joined[run_id] = partitions
-            room -= len(partitions)
+            left = left.left_by(partitions)
     if joined:
         context.log.info(f"doing the work of {len(joined)} waiting runs of this backfill as well")
     return joined

@@ -98,7 +98,13 @@ class Settings(BaseSettings):
         default=2000,
         ge=1,
         le=1_000_000,
-        description="Partitions that `rollups backfill` rebuilds in one refresh.",
+        description="Most partitions that one refresh of a backfill rebuilds.",
+    )
+    backfill_rows: int = Field(
+        default=250_000,
+        ge=1,
+        description="Most rows that one refresh of a backfill counts again, by what its"
+        " partitions have so far; one with more goes alone. The hourly refresh passes in between.",
     )
     threads: int = Field(default=2, ge=1, le=32, description="dbt threads.")
     lock_timeout_seconds: int = Field(

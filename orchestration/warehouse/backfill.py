@@ -8,8 +8,8 @@ pieces; without the command the rest is pending work like any other, and the nex
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +22,7 @@ from orchestration.dbt_runner import NodeListener
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.pruning import PrunedPartition, pruned_partitions
+from orchestration.warehouse.recent import recent_days
 from orchestration.warehouse.refresh import RefreshRequest, refresh
 from orchestration.warehouse.source_contract import source_schema
 from orchestration.warehouse.tenants import Partition, Tenant, dates_between
@@ -140,18 +141,62 @@ def run_backfill(
             on_piece(progress.done + progress.done_by_others, len(plan.partitions))
 
 
-def cut(partitions: Sequence[Partition], size: int) -> Iterator[tuple[Partition, ...]]:
-    """Pieces of at most ``size`` partitions in order; a tenant is cut only if it does not fit."""
+@dataclass(frozen=True)
+class Budget:
+    """The most that one refresh of a backfill rebuilds: ``partitions``, and ``rows`` in them.
+
+    ``counted``: rows that each partition has so far. One of more rows than allowed goes alone.
+    """
+
+    partitions: int
+    rows: int
+    counted: Mapping[Partition, int]
+
+    def left_by(self, piece: Sequence[Partition]) -> Budget:
+        """What is left when these are taken."""
+        rows = sum(self.counted.get(partition, 0) for partition in piece)
+        return replace(self, partitions=self.partitions - len(piece), rows=self.rows - rows)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether no more was taken than there was."""
+        return self.partitions >= 0 and self.rows >= 0
+
+
+def budget(
+    connection: psycopg.Connection,
+    settings: Settings,
+    family: str,
+    partitions: Sequence[Partition],
+) -> Budget:
+    """The settings' budget for these partitions, whose size the family's smallest mart tells."""
+    days = [partition.date for partition in partitions]
+    span = (max(days) - min(days)).days + 1 if days else 0
+    newest = {partition.tenant_id: max(days) for partition in partitions}
+    known = recent_days(connection, family, newest, span)
+    counted = {
+        Partition(tenant_id, day): sum(numbers.values())
+        for tenant_id, of_tenant in known.items()
+        for day, numbers in of_tenant.items()
+    }
+    return Budget(settings.backfill_chunk, settings.backfill_rows, counted)
+
+
+def cut(partitions: Sequence[Partition], most: Budget) -> Iterator[tuple[Partition, ...]]:
+    """Pieces within a budget, in order; a tenant is cut only if it does not fit into one."""
     piece: list[Partition] = []
+    left = most
     for _, of_tenant in groupby(partitions, key=lambda partition: partition.tenant_id):
         whole = list(of_tenant)
-        if piece and len(piece) + len(whole) > size:
+        if piece and not left.left_by(whole).is_kept:
             yield tuple(piece)
-            piece = []
-        piece += whole
-        while len(piece) > size:
-            yield tuple(piece[:size])
-            piece = piece[size:]
+            piece, left = [], most
+        for partition in whole:
+            left = left.left_by([partition])
+            if piece and not left.is_kept:
+                yield tuple(piece)
+                piece, left = [], most.left_by([partition])
+            piece.append(partition)
     if piece:
         yield tuple(piece)
 
@@ -171,7 +216,7 @@ def _plan(
         date_from=date_from,
         date_to=date_to,
         partitions=tuple(partitions),
-        pieces=tuple(cut(partitions, settings.backfill_chunk)),
+        pieces=tuple(cut(partitions, budget(connection, settings, family, partitions))),
         source_rows=_estimate(connection, settings, family, tenant_ids, date_from, date_to),
         pruned=tuple(pruned_partitions(connection, family, partitions, settings.delete_policy)),
     )

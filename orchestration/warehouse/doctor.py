@@ -69,6 +69,7 @@ _WANTED_INDEXES = {
         _Index("conversations", "updated_at", "finding new and changed conversations"),
         _Index("messages", "updated_at", "finding new and changed messages"),
         _Index("conversations", "account_id", "finding the conversations of an account"),
+        _Index("conversations", "created_at", "counting the conversations of a part of a day"),
     ),
 }
 

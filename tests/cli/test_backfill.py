@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import psycopg
 
-from orchestration.warehouse.backfill import REASON, cut
+from orchestration.warehouse.backfill import REASON, Budget, cut
 from orchestration.warehouse.tenants import Partition
 from tests.cli.conftest import TENANTS, Rollups, fingerprint, query
 
@@ -31,16 +31,29 @@ def partitions(**days: int) -> list[Partition]:
     ]
 
 
+def of(most: int) -> Budget:
+    return Budget(partitions=most, rows=1, counted={})
+
+
 def test_pieces_keep_tenants_whole_where_they_fit() -> None:
-    lengths = [[p.tenant_id for p in piece] for piece in cut(partitions(a=2, b=3, c=3), 5)]
+    lengths = [[p.tenant_id for p in piece] for piece in cut(partitions(a=2, b=3, c=3), of(5))]
     assert lengths == [["a", "a", "b", "b", "b"], ["c", "c", "c"]]
 
 
 def test_a_long_tenant_is_cut_into_contiguous_pieces() -> None:
     whole = partitions(a=1, b=7)
-    pieces = list(cut(whole, 3))
+    pieces = list(cut(whole, of(3)))
     assert [len(piece) for piece in pieces] == [1, 3, 3, 1]
     assert [partition for piece in pieces for partition in piece] == whole
+
+
+def test_a_piece_has_no_more_rows_than_allowed() -> None:
+    whole = partitions(a=2, b=4, c=1)
+    counted = dict.fromkeys(whole, 10) | {whole[3]: 99}
+    pieces = cut(whole, Budget(partitions=100, rows=30, counted=counted))
+    assert [[counted[partition] for partition in piece] for piece in pieces] == [
+        [10, 10], [10], [99], [10, 10, 10]
+    ]  # fmt: skip
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(shared_rollups: Rollups) -> None:

@@ -132,11 +132,19 @@ message_closure as (
             and not scope.whole
     inner join message_events as originals
         on subjects.message_id = originals.message_id
-    inner join message_events as copies
-        on
-            originals.provider_event_id = copies.provider_event_key
-            and originals.tenant_id = copies.tenant_id
-            and originals.message_id <> copies.message_id
+    -- With an offset, so that they are looked up by the index: how many subjects there are is not
+    -- known beforehand, and the events of all time are never worth reading for their copies.
+    cross join lateral (
+        select
+            tenant_id,
+            message_id
+        from message_events as alike
+        where
+            alike.provider_event_key = originals.provider_event_id
+            and alike.tenant_id = originals.tenant_id
+            and alike.message_id <> originals.message_id
+        offset 0
+    ) as copies
 ),
 
 campaign_candidates as (

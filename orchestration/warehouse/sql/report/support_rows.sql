@@ -1,7 +1,8 @@
 -- Rows of the support source in a window, each with its member of a dimension.
 --
 -- Plain selects that the planner folds into the query around them; the dimension is a constant by
--- then, so that only one branch is left of each.
+-- then, so that only one branch is left of each. Nothing at all is left of an empty window, as the
+-- edges of whole days are.
 set check_function_bodies = off;
 
 drop function if exists report._support_events(integer, text, timestamptz, timestamptz);
@@ -50,6 +51,7 @@ as $$
                 and quarantined.tenant_id = p_account_id::text
                 and quarantined.reason = 'tenant_mismatch'
         ))
+        and p_since < p_until
         and events.occurred_watermark >= p_since at time zone 'UTC'
         and events.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -69,6 +71,7 @@ as $$
         p_dimension = 'team'
         and events.has_conversation
         and events.account_id = p_account_id
+        and p_since < p_until
         and events.occurred_watermark >= p_since at time zone 'UTC'
         and events.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -95,6 +98,7 @@ as $$
     where
         p_dimension = 'label'
         and events.account_id = p_account_id
+        and p_since < p_until
         and events.occurred_watermark >= p_since at time zone 'UTC'
         and events.occurred_watermark < p_until at time zone 'UTC'
 $$;
@@ -128,6 +132,7 @@ as $$
     where
         p_dimension in ('account', 'agent', 'inbox', 'team')
         and conversations.account_id = p_account_id
+        and p_since < p_until
         and conversations.occurred_watermark >= p_since at time zone 'UTC'
         and conversations.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -149,6 +154,7 @@ as $$
     where
         p_dimension = 'label'
         and conversations.account_id = p_account_id
+        and p_since < p_until
         and conversations.occurred_watermark >= p_since at time zone 'UTC'
         and conversations.occurred_watermark < p_until at time zone 'UTC'
 $$;
@@ -195,6 +201,7 @@ as $$
                 and quarantined.tenant_id = p_account_id::text
                 and quarantined.reason = 'tenant_mismatch'
         ))
+        and p_since < p_until
         and messages.occurred_watermark >= p_since at time zone 'UTC'
         and messages.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -211,6 +218,7 @@ as $$
         p_dimension = 'team'
         and messages.has_conversation
         and messages.account_id = p_account_id
+        and p_since < p_until
         and messages.occurred_watermark >= p_since at time zone 'UTC'
         and messages.occurred_watermark < p_until at time zone 'UTC'
     union all
@@ -234,6 +242,7 @@ as $$
     where
         p_dimension = 'label'
         and messages.account_id = p_account_id
+        and p_since < p_until
         and messages.occurred_watermark >= p_since at time zone 'UTC'
         and messages.occurred_watermark < p_until at time zone 'UTC'
 $$;

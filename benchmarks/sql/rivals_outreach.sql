@@ -35,9 +35,9 @@ inner join {source}.outbound_messages as message on activity.message_id = messag
 inner join staging.stg_outreach__tenants as tenant on message.tenant_id = tenant.tenant_id;
 
 -- The indexes that `rollups doctor` asks for, for us and for the rivals.
-create index on {source}.message_events (message_id);
-create index on {source}.message_events (created_at);
-create index on {source}.outbound_messages (updated_at);
-create index on {source}.campaign_transitions (created_at);
+create index if not exists message_events_message_id_idx on {source}.message_events (message_id);
+create index if not exists message_events_created_at_idx on {source}.message_events (created_at);
+create index if not exists outbound_messages_updated_at_idx on {source}.outbound_messages (updated_at);
+create index if not exists campaign_transitions_created_at_idx on {source}.campaign_transitions (created_at);
 analyze {source}.message_events;
 analyze {source}.outbound_messages;
