@@ -95,49 +95,31 @@ combined as (
     full join lifecycle using (tenant_id, campaign_id, date)
 ),
 
-campaigns as (
-    select distinct
-        tenant_id,
-        campaign_id
-    from combined
-    -- the key of many campaigns has no status
-    where campaign_id <> '__erased__'
-),
-
--- The last transition of each day; its status holds until the next day that has one.
-closings as (
-    select distinct on (ledger.tenant_id, ledger.campaign_id, ledger.date)
-        ledger.tenant_id,
-        ledger.campaign_id,
-        ledger.date,
+-- The last transition up to each day.
+statuses as (
+    select distinct on (combined.tenant_id, combined.campaign_id, combined.date)
+        combined.tenant_id,
+        combined.campaign_id,
+        combined.date,
         ledger.to_status as status_at_close
-    from campaigns
+    from combined
     inner join {{ ref('outreach_transition_ledger') }} as ledger
         on
-            campaigns.tenant_id = ledger.tenant_id
-            and campaigns.campaign_id = ledger.campaign_id
-    where ledger.verdict = 'counted'
+            combined.tenant_id = ledger.tenant_id
+            and combined.campaign_id = ledger.campaign_id
+            and combined.date >= ledger.date
+    where
+        ledger.verdict = 'counted'
+        -- the key of many campaigns has no status
+        and combined.campaign_id <> '__erased__'
     -- "C" below is a collation, no column: RF02 is silenced.
     order by
-        ledger.tenant_id,
-        ledger.campaign_id,
-        ledger.date,
+        combined.tenant_id,
+        combined.campaign_id,
+        combined.date,
         ledger.occurred_at desc,
         ledger.ingested_at desc,
         ledger.transition_id collate "C" desc  -- noqa: RF02
-),
-
-statuses as (
-    select
-        tenant_id,
-        campaign_id,
-        status_at_close,
-        date as since,
-        lead(date, 1, 'infinity') over (
-            partition by tenant_id, campaign_id
-            order by date
-        ) as until
-    from closings
 )
 
 select
@@ -148,6 +130,5 @@ left join statuses
     on
         combined.tenant_id = statuses.tenant_id
         and combined.campaign_id = statuses.campaign_id
-        and combined.date >= statuses.since
-        and combined.date < statuses.until
+        and combined.date = statuses.date
 where {{ outreach_any_metric() }} or combined.transitions > 0
