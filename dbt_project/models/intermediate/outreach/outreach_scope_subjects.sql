@@ -143,7 +143,7 @@ message_closure as (
             alike.provider_event_key = originals.provider_event_id
             and alike.tenant_id = originals.tenant_id
             and alike.message_id <> originals.message_id
-        offset 0
+        offset 0  -- noqa: AM09
     ) as copies
 ),
 
