@@ -35,10 +35,10 @@
 
 
 {#-
-    Counts as they are stored, of the keys in `changed` that no ledger of `layers` has touched: there
-    something else has changed.
+    Counts as they are stored, of the keys in `changed` that are not in `touched`: there something
+    else has changed. Both are CTEs, so that a distributed table is joined with nothing but them.
 -#}
-{% macro stored_counts(family, changed, key, layers, counts) -%}
+{% macro stored_counts(changed, touched, key, counts) -%}
     {%- set columns = ['tenant_id', 'date'] + key -%}
     select
         {{ columns_of('changed', columns) }},
@@ -49,7 +49,7 @@
         on {{ same_key('changed', 'stored', columns) }}
     where not exists (
         select 1
-        from ({{ keys_in_scope(family, key, layers) }}) as touched
+        from {{ touched }} as touched
         where {{ same_key('touched', 'changed', columns) }}
     )
     {%- else %}

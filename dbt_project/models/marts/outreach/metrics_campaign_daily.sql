@@ -63,6 +63,10 @@ counts as (
     from updated
 ),
 
+touched as materialized (
+    {{ keys_in_scope('outreach', key, ['transition']) }}
+),
+
 lifecycle as (
     select
         tenant_id,
@@ -77,7 +81,7 @@ lifecycle as (
 
     union all
 
-    {{ stored_counts('outreach', 'changed', key, ['transition'], lifecycle) }}
+    {{ stored_counts('changed', 'touched', key, lifecycle) }}
 ),
 
 combined as (
