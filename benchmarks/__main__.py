@@ -38,7 +38,7 @@ TOLERANCE = 1.5
 def main() -> None:
     options = _options()
     console = Console(width=110)
-    with new_world(options) as world:
+    with new_world(options, keep=options.keep) as world:
         console.print(
             f"[bold]{options.messages:,} messages, {options.tenants} tenants, {options.days} days;"
             f" PostgreSQL {server_version(world.connection)}, Python {platform.python_version()},"
@@ -113,6 +113,7 @@ def _options() -> argparse.Namespace:
         "--no-slow-ways", dest="slow_ways", action="store_false",
         help="leave out what reads the whole source: materialized views, delete+insert, rebuild",
     )  # fmt: skip
+    parser.add_argument("--keep", help="folder of a database that stays, and is used again")
     parser.add_argument("--limits", type=Path, help="JSON file of ratios that were kept")
     return parser.parse_args()
 

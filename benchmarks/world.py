@@ -50,7 +50,7 @@ class World:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether an earlier benchmark has left its rows here (``options.keep``)."""
+        """Whether an earlier benchmark has left its rows here."""
         return bool(self.rows("select 1 from pg_namespace where nspname = 'bench'"))
 
     def load(self) -> str:
@@ -138,20 +138,21 @@ def world_options(program: str, text: str | None, *, tenants: int, days: int) ->
     parser.add_argument("--tenants", type=int, default=tenants)
     parser.add_argument("--days", type=int, default=days)
     parser.add_argument("--delta", type=int, default=5_000, help="new events of an hour")
-    parser.add_argument("--rounds", type=int, default=3, help="how often; the quickest counts")
+    parser.add_argument("--rounds", type=int, default=3, help="how often it is measured")
     parser.add_argument("--folder", help="where the temporary database is made")
-    parser.add_argument("--keep", help="folder of a database that stays, and is used again")
     return parser
 
 
 @contextmanager
-def new_world(options: Namespace, family: str = "outreach") -> Iterator[World]:
+def new_world(
+    options: Namespace, family: str = "outreach", keep: str | None = None
+) -> Iterator[World]:
     """A world on an embedded server of its own, with the settings of `make demo`.
 
-    Its folder is a temporary one, or ``options.keep``.
+    Its folder is a temporary one, or ``keep``, which stays.
     """
     with ExitStack() as stack:
-        folder = options.keep
+        folder = keep
         if folder is None:
             place = TemporaryDirectory(prefix="rollups-bench-", dir=options.folder)
             folder = stack.enter_context(place)
@@ -163,7 +164,7 @@ def new_world(options: Namespace, family: str = "outreach") -> Iterator[World]:
             yield world
         finally:
             world.close()
-            server.stop("immediate" if options.keep is None else "fast")
+            server.stop("immediate" if keep is None else "fast")
 
 
 def peak_megabytes() -> float:

@@ -25,7 +25,7 @@ def fork_runs() -> None:
     if sys.platform != "linux":
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["orchestration.warm"])
+    context.set_forkserver_preload(["orchestration.run_imports"])
     # The server chooses by an attribute of its own; a property goes before that.
     kept = property(lambda server: context, lambda server, given: None)
     DagsterApiServer._mp_ctx = kept  # pyright: ignore[reportAttributeAccessIssue]

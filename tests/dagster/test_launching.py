@@ -15,7 +15,7 @@ from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from orchestration.launching import WatchedRunLauncher
-from orchestration.warm import IMPORTED_BY_A_RUN
+from orchestration.run_imports import IMPORTED_BY_A_RUN
 
 
 def status(**place: object) -> WorkerStatus:
@@ -52,7 +52,7 @@ def test_what_runs_are_forked_from_has_no_thread_and_no_connection(test_home: Pa
         import_module(module)
     _python("import orchestration.definitions", test_home)  # parses the project, as a server has
     told = _python(
-        "import orchestration.warm, os, stat\n"
+        "import orchestration.run_imports, os, stat\n"
         "print(len(os.listdir('/proc/self/task')))\n"
         "for number in os.listdir('/proc/self/fd'):\n"
         "    try: print(*['socket'] * stat.S_ISSOCK(os.fstat(int(number)).st_mode))\n"

@@ -48,7 +48,7 @@ def test_hourly_run_backfills_and_refusals(
     assert set(map(frozenset, marks.values())) == {frozenset(everything)}
     assert warehouse.differences() == []
     forking = [command for command in server.commands() if "multiprocessing.forkserver" in command]
-    assert ["orchestration.warm" in command for command in forking] == [True], "not forked"
+    assert ["orchestration.run_imports" in command for command in forking] == [True], "not forked"
 
     warehouse.connection.execute("update analytics.metrics_tenant_daily set sends = 99, opens = 99")
     chosen = [f"2026-03-{day}|{tenant}" for day in (10, 11, 12) for tenant in ("acme", "birch")]
