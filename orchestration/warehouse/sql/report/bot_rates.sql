@@ -13,98 +13,109 @@ comment on function report._bot_inboxes is 'Inboxes of an account that have a bo
 
 drop function if exists report._bot_conversations(report._question);
 create function report._bot_conversations(
-    p_question report._question, out conversation_count bigint, out message_count bigint
+    p_question report._question,
+    out conversation_count bigint,
+    out message_count bigint,
+    out begun_in_edges bigint[]
 )
 language plpgsql stable
 set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 -- Conversations created in the window in inboxes that have a bot now, and the messages sent in them
--- within the window.
+-- within the window. Those that began in the edges are told by name, to be judged one by one.
 declare
     q report._question := p_question;
     bot_inboxes bigint[] := report._bot_inboxes(q.account_id);
+    of_edges record := report._bot_conversations_of_edges(q, bot_inboxes);
 begin
-    select
-        coalesce((
-            select sum(days.conversations_count)
-            from analytics.conversations_daily as days
-            where
-                days.tenant_id = q.tenant_id
-                and days.dimension_type = 'inbox'
-                and days.dimension_id = any (bot_inboxes)
-                and days.date >= q.first_day
-                and days.date < q.end_day
-        ), 0)
-        + (
-            select count(*)
-            from (
-                select * from report._support_conversations(q.account_id, 'account', q.since, q.left_until)
-                union all
-                select * from report._support_conversations(q.account_id, 'account', q.right_since, q.until)
-            ) as created
-            where created.inbox_id = any (bot_inboxes)
-        )
-    into conversation_count;
+    begun_in_edges := of_edges.begun;
+    select coalesce(sum(days.conversations_count), 0) + cardinality(begun_in_edges)
+    into conversation_count
+    from analytics.conversations_daily as days
+    where
+        days.tenant_id = q.tenant_id
+        and days.dimension_type = 'inbox'
+        and days.dimension_id = any (bot_inboxes)
+        and days.date >= q.first_day
+        and days.date < q.end_day;
 
-    select
-        coalesce((
-            select sum(days.outgoing_messages_count)
-            from intermediate.support_bot_messages_daily as days
-            where
-                days.tenant_id = q.tenant_id
-                and days.inbox_id = any (bot_inboxes)
-                and days.date >= q.first_day
-                and days.date < q.end_day
-                and days.conversation_date >= q.first_day
-                and days.conversation_date < q.end_day
-        ), 0)
-        + (
-            -- sent in the edges, in any conversation of the window
-            select count(*)
-            from (
-                select * from report._support_messages(q.account_id, 'account', q.since, q.left_until)
-                union all
-                select * from report._support_messages(q.account_id, 'account', q.right_since, q.until)
-            ) as sent
-            where
-                sent.direction = 'outgoing'
-                and sent.conversation_inbox_id = any (bot_inboxes)
-                and sent.conversation_watermark >= q.since at time zone 'UTC'
-                and sent.conversation_watermark < q.until at time zone 'UTC'
-        )
-        + (
-            -- sent on the whole days, in conversations created in the edges
-            select count(*)
-            from visible.support_messages as sent
-            where
-                sent.account_id = q.account_id
-                and sent.direction = 'outgoing'
-                and sent.conversation_inbox_id = any (bot_inboxes)
-                and sent.conversation_watermark >= q.since at time zone 'UTC'
-                and sent.conversation_watermark < q.left_until at time zone 'UTC'
-                and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
-                and sent.occurred_watermark < q.whole_until at time zone 'UTC'
-        )
-        + (
-            select count(*)
-            from visible.support_messages as sent
-            where
-                sent.account_id = q.account_id
-                and sent.direction = 'outgoing'
-                and sent.conversation_inbox_id = any (bot_inboxes)
-                and sent.conversation_watermark >= q.right_since at time zone 'UTC'
-                and sent.conversation_watermark < q.until at time zone 'UTC'
-                and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
-                and sent.occurred_watermark < q.whole_until at time zone 'UTC'
-        )
-    into message_count;
+    select coalesce(sum(days.outgoing_messages_count), 0) + of_edges.message_count
+    into message_count
+    from intermediate.support_bot_messages_daily as days
+    where
+        days.tenant_id = q.tenant_id
+        and days.inbox_id = any (bot_inboxes)
+        and days.date >= q.first_day
+        and days.date < q.end_day
+        and days.conversation_date >= q.first_day
+        and days.conversation_date < q.end_day;
+end
+$$;
+
+drop function if exists report._bot_conversations_of_edges(report._question, bigint[]);
+create function report._bot_conversations_of_edges(
+    p_question report._question,
+    p_bot_inboxes bigint[],
+    out begun bigint[],
+    out message_count bigint
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+-- What the whole days do not know: a conversation began, or a message was sent, in an edge.
+declare
+    q report._question := p_question;
+begin
+    begun := '{}';
+    message_count := 0;
+    if not report._has_edges(q) then
+        return;
+    end if;
+
+    begun := array(
+        select created.conversation_id
+        from report._support_conversations(
+            q.account_id, 'account', q.since, q.left_until, q.right_since, q.until
+        ) as created
+        where created.inbox_id = any (p_bot_inboxes)
+    );
+
+    -- sent in the edges, in any conversation of the window: those of the edges first, they are fewer
+    with sent_in_edges as materialized (
+        select sent.conversation_inbox_id, sent.conversation_watermark
+        from report._support_messages(
+            q.account_id, 'account', q.since, q.left_until, q.right_since, q.until
+        ) as sent
+        where sent.direction = 'outgoing'
+    )
+
+    select count(*) into message_count
+    from sent_in_edges as sent
+    where
+        sent.conversation_inbox_id = any (p_bot_inboxes)
+        and sent.conversation_watermark >= q.since at time zone 'UTC'
+        and sent.conversation_watermark < q.until at time zone 'UTC';
+
+    -- sent on the whole days, in conversations that began in the edges
+    if q.whole_from is not null then
+        select message_count + count(*) into message_count
+        from visible.support_messages as sent
+        where
+            sent.account_id = q.account_id
+            and sent.conversation_id = any (begun)
+            and sent.direction = 'outgoing'
+            and sent.occurred_watermark >= q.whole_from at time zone 'UTC'
+            and sent.occurred_watermark < q.whole_until at time zone 'UTC';
+    end if;
 end
 $$;
 
 drop function if exists report._bot_outcomes(report._question);
+drop function if exists report._bot_outcomes(report._question, bigint[]);
 create function report._bot_outcomes(
-    p_question report._question, out resolved bigint, out handed_off bigint
+    p_question report._question, p_begun_in_edges bigint[], out resolved bigint, out handed_off bigint
 )
 language plpgsql stable
 set plan_cache_mode = force_custom_plan
@@ -116,45 +127,69 @@ as $$
 declare
     q report._question := p_question;
     bot_inboxes bigint[] := report._bot_inboxes(q.account_id);
+    of_edges record := report._bot_outcomes_of_edges(q, bot_inboxes, p_begun_in_edges);
+begin
+    select
+        of_edges.resolved
+        + coalesce(
+            sum(daily.event_count) filter (
+                where
+                    daily.kind = 'resolution'
+                    and daily.previous_resolution_date < q.first_day
+                    and daily.previous_handoff_date < q.first_day
+                    and daily.next_handoff_date >= q.end_day
+            ),
+            0
+        ),
+        of_edges.handed_off
+        + coalesce(
+            sum(daily.event_count) filter (
+                where daily.kind = 'handoff' and daily.previous_handoff_date < q.first_day
+            ),
+            0
+        )
+    into resolved, handed_off
+    from intermediate.support_bot_daily as daily
+    where
+        daily.tenant_id = q.tenant_id
+        and daily.dimension_type = 'account'
+        and daily.date >= q.first_day
+        and daily.date < q.end_day
+        and daily.conversation_date >= q.first_day
+        and daily.conversation_date < q.end_day
+        and daily.conversation_inbox_id = any (bot_inboxes);
+end
+$$;
+
+drop function if exists report._bot_outcomes_of_edges(report._question, bigint[], bigint[]);
+create function report._bot_outcomes_of_edges(
+    p_question report._question,
+    p_bot_inboxes bigint[],
+    p_begun bigint[],
+    out resolved bigint,
+    out handed_off bigint
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+declare
+    q report._question := p_question;
     resolution_event text;
     handoff_event text;
 begin
+    resolved := 0;
+    handed_off := 0;
+    if not report._has_edges(q) then
+        return;
+    end if;
     select names.resolution, names.handoff into resolution_event, handoff_event
     from report._bot_event_names() as names;
 
-    with of_days as (
-        select
-            coalesce(
-                sum(daily.event_count) filter (
-                    where
-                        daily.kind = 'resolution'
-                        and daily.previous_resolution_date < q.first_day
-                        and daily.previous_handoff_date < q.first_day
-                        and daily.next_handoff_date >= q.end_day
-                ),
-                0
-            ) as resolved,
-            coalesce(
-                sum(daily.event_count) filter (
-                    where daily.kind = 'handoff' and daily.previous_handoff_date < q.first_day
-                ),
-                0
-            ) as handed_off
-        from intermediate.support_bot_daily as daily
-        where
-            daily.tenant_id = q.tenant_id
-            and daily.dimension_type = 'account'
-            and daily.date >= q.first_day
-            and daily.date < q.end_day
-            and daily.conversation_date >= q.first_day
-            and daily.conversation_date < q.end_day
-            and daily.conversation_inbox_id = any (bot_inboxes)
-    ),
-
-    rows_of_edges as (
-        select * from report._support_events(q.account_id, 'account', q.since, q.left_until)
-        union all
-        select * from report._support_events(q.account_id, 'account', q.right_since, q.until)
+    with rows_of_edges as (
+        select * from report._support_events(
+            q.account_id, 'account', q.since, q.left_until, q.right_since, q.until
+        )
     ),
 
     edges as materialized (
@@ -167,21 +202,14 @@ begin
         where rows_of_edges.name in (resolution_event, handoff_event)
     ),
 
-    began_in_edges as (
-        select * from report._support_conversations(q.account_id, 'account', q.since, q.left_until)
-        union all
-        select * from report._support_conversations(q.account_id, 'account', q.right_since, q.until)
-    ),
-
     subjects as materialized (
-        select began_in_edges.conversation_id, false as began_in_days
-        from began_in_edges
-        where began_in_edges.inbox_id = any (bot_inboxes)
+        select begun.conversation_id, false as began_in_days
+        from unnest(p_begun) as begun (conversation_id)
         union
         select edges.conversation_id, true
         from edges
         where
-            edges.conversation_inbox_id = any (bot_inboxes)
+            edges.conversation_inbox_id = any (p_bot_inboxes)
             and edges.conversation_watermark >= q.whole_from at time zone 'UTC'
             and edges.conversation_watermark < q.whole_until at time zone 'UTC'
     ),
@@ -211,22 +239,22 @@ begin
             bool_or(events.kind = 'handoff' and events.in_days) as has_handoff_in_days
         from events
         group by events.conversation_id, events.began_in_days
-    ),
-
-    parts as (
-        select of_days.resolved, of_days.handed_off from of_days
-        union all
-        -- what the days made of it is taken back
-        select
-            (judged.has_resolution and not judged.has_handoff)::integer
-            - (judged.began_in_days and judged.has_resolution_in_days and not judged.has_handoff_in_days)::integer,
-            judged.has_handoff::integer - (judged.began_in_days and judged.has_handoff_in_days)::integer
-        from judged
     )
 
-    select sum(parts.resolved)::bigint, sum(parts.handed_off)::bigint
+    select
+        coalesce(
+            sum(
+                (judged.has_resolution and not judged.has_handoff)::integer
+                -- what the days made of it is taken back
+                - (judged.began_in_days and judged.has_resolution_in_days and not judged.has_handoff_in_days)::integer
+            ),
+            0
+        ),
+        coalesce(
+            sum(judged.has_handoff::integer - (judged.began_in_days and judged.has_handoff_in_days)::integer), 0
+        )
     into resolved, handed_off
-    from parts;
+    from judged;
 end
 $$;
 
@@ -240,7 +268,7 @@ declare
         bot_metrics.tenant_id, bot_metrics.since, bot_metrics.until, null, null, bot_metrics.source
     );
     bots record := report._bot_conversations(q);
-    outcomes record := report._bot_outcomes(q);
+    outcomes record := report._bot_outcomes(q, bots.begun_in_edges);
     resolved bigint;
     handed_off bigint;
 begin

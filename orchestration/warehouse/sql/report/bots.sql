@@ -41,6 +41,32 @@ returns table (
     handoff_conversations bigint,
     resolved_conversations bigint
 )
+language sql stable
+as $$
+    select
+        parts.entity,
+        parts.period,
+        sum(parts.resolutions)::bigint,
+        sum(parts.handoff_conversations)::bigint,
+        sum(parts.resolved_conversations)::bigint
+    from (
+        select * from report._bot_counts_of_days(p_question)
+        union all
+        select * from report._bot_counts_of_edges(p_question)
+    ) as parts
+    group by parts.entity, parts.period
+$$;
+comment on function report._bot_counts is 'Bot resolutions (events) and conversations handed off or resolved, per period; the exclusion is that of the whole window';
+
+drop function if exists report._bot_counts_of_days(report._question);
+create function report._bot_counts_of_days(p_question report._question)
+returns table (
+    entity bigint,
+    period timestamp,
+    resolutions bigint,
+    handoff_conversations bigint,
+    resolved_conversations bigint
+)
 language plpgsql stable
 set plan_cache_mode = force_custom_plan
 set jit = off
@@ -48,12 +74,7 @@ as $$
 declare
     q report._question := p_question;
     id bigint := q.entity::bigint;
-    resolution_event text;
-    handoff_event text;
 begin
-    select names.resolution, names.handoff into resolution_event, handoff_event
-    from report._bot_event_names() as names;
-
     return query
     with days as (
         select
@@ -74,41 +95,68 @@ begin
             and (id is null or daily.dimension_id = id)
             and daily.date >= q.first_day
             and daily.date < q.end_day
-    ),
+    )
 
-    of_days as (
-        select
-            days.entity,
-            days.period,
-            coalesce(sum(days.event_count) filter (where days.kind = 'resolution' and days.no_handoff), 0)::bigint
-                as resolutions,
-            coalesce(
-                sum(days.event_count) filter (
-                    where
-                        days.kind = 'handoff'
-                        and days.conversation_exists
-                        and days.previous_handoff_date < days.period_from
-                ),
-                0
-            )::bigint as handoff_conversations,
-            coalesce(
-                sum(days.event_count) filter (
-                    where
-                        days.kind = 'resolution'
-                        and days.conversation_exists
-                        and days.no_handoff
-                        and days.previous_resolution_date < days.period_from
-                ),
-                0
-            )::bigint as resolved_conversations
-        from days
-        group by 1, 2
-    ),
+    select
+        days.entity,
+        days.period,
+        coalesce(sum(days.event_count) filter (where days.kind = 'resolution' and days.no_handoff), 0)::bigint
+            as resolutions,
+        coalesce(
+            sum(days.event_count) filter (
+                where
+                    days.kind = 'handoff'
+                    and days.conversation_exists
+                    and days.previous_handoff_date < days.period_from
+            ),
+            0
+        )::bigint as handoff_conversations,
+        coalesce(
+            sum(days.event_count) filter (
+                where
+                    days.kind = 'resolution'
+                    and days.conversation_exists
+                    and days.no_handoff
+                    and days.previous_resolution_date < days.period_from
+            ),
+            0
+        )::bigint as resolved_conversations
+    from days
+    group by 1, 2;
+end
+$$;
 
-    rows_of_edges as (
-        select * from report._support_events(q.account_id, q.dimension, q.since, q.left_until)
-        union all
-        select * from report._support_events(q.account_id, q.dimension, q.right_since, q.until)
+drop function if exists report._bot_counts_of_edges(report._question);
+create function report._bot_counts_of_edges(p_question report._question)
+returns table (
+    entity bigint,
+    period timestamp,
+    resolutions bigint,
+    handoff_conversations bigint,
+    resolved_conversations bigint
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+-- Conversations with events in the edges, judged over the whole window, less what the days made of them.
+declare
+    q report._question := p_question;
+    id bigint := q.entity::bigint;
+    resolution_event text;
+    handoff_event text;
+begin
+    if not report._has_edges(q) then
+        return;
+    end if;
+    select names.resolution, names.handoff into resolution_event, handoff_event
+    from report._bot_event_names() as names;
+
+    return query
+    with rows_of_edges as (
+        select * from report._support_events(
+            q.account_id, q.dimension, q.since, q.left_until, q.right_since, q.until
+        )
     ),
 
     edges as materialized (
@@ -161,42 +209,24 @@ begin
             bool_or(kind = 'handoff' and in_days) over conversation as has_handoff_in_days
         from events
         window conversation as (partition by events.entity, events.conversation_id)
-    ),
-
-    of_conversations as (
-        select
-            judged.entity,
-            judged.period,
-            count(*) filter (where kind = 'resolution' and not has_handoff)
-            - count(*) filter (where kind = 'resolution' and in_days and not has_handoff_in_days)
-                as resolutions,
-            bool_or(kind = 'handoff' and conversation_exists)::integer
-            - bool_or(kind = 'handoff' and conversation_exists and in_days)::integer
-                as handoff_conversations,
-            bool_or(kind = 'resolution' and conversation_exists and not has_handoff)::integer
-            - bool_or(kind = 'resolution' and conversation_exists and in_days and not has_handoff_in_days)::integer
-                as resolved_conversations
-        from judged
-        group by judged.entity, judged.period, judged.conversation_id
-    ),
-
-    parts as (
-        select * from of_days
-        union all
-        select * from of_conversations
     )
 
     select
-        parts.entity,
-        parts.period,
-        sum(parts.resolutions)::bigint,
-        sum(parts.handoff_conversations)::bigint,
-        sum(parts.resolved_conversations)::bigint
-    from parts
-    group by parts.entity, parts.period;
+        judged.entity,
+        judged.period,
+        count(*) filter (where kind = 'resolution' and not has_handoff)
+        - count(*) filter (where kind = 'resolution' and in_days and not has_handoff_in_days)
+            as resolutions,
+        (bool_or(kind = 'handoff' and conversation_exists)::integer
+            - bool_or(kind = 'handoff' and conversation_exists and in_days)::integer)::bigint
+            as handoff_conversations,
+        (bool_or(kind = 'resolution' and conversation_exists and not has_handoff)::integer
+            - bool_or(kind = 'resolution' and conversation_exists and in_days and not has_handoff_in_days)::integer)::bigint
+            as resolved_conversations
+    from judged
+    group by judged.entity, judged.period, judged.conversation_id;
 end
 $$;
-comment on function report._bot_counts is 'Bot resolutions (events) and conversations handed off or resolved, per period; the exclusion is that of the whole window';
 
 drop function if exists report._bot_values(report._question);
 create function report._bot_values(p_question report._question)

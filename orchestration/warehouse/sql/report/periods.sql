@@ -150,6 +150,13 @@ begin
 end
 $$;
 
+create or replace function report._has_edges(p_question report._question) returns boolean
+language sql immutable parallel safe
+as $$
+    select p_question.left_until is not null or p_question.right_since is not null
+$$;
+comment on function report._has_edges is 'Whether a window has more than whole days; many have not, and need no plan for the rest';
+
 create or replace function report._previous(p_question report._question) returns report._question
 language plpgsql stable
 as $$

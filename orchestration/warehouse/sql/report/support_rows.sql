@@ -1,13 +1,44 @@
--- Rows of the support source in a window, each with its member of a dimension.
+-- Rows of the support source in a window or in two, each with its member of a dimension.
 --
 -- Plain selects that the planner folds into the query around them; the dimension is a constant by
--- then, so that only one branch is left of each. Nothing at all is left of an empty window, as the
--- edges of whole days are.
+-- then, so that only one branch is left of each. Nothing at all is left of an empty window. Two are
+-- the edges of whole days: asked together, their query is planned once.
 set check_function_bodies = off;
 
+create or replace function report._within(
+    p_watermark timestamp,
+    p_since timestamptz,
+    p_until timestamptz,
+    p_also_since timestamptz,
+    p_also_until timestamptz
+) returns boolean
+language sql immutable parallel safe
+as $$
+    select
+        (
+            p_since < p_until
+            and p_watermark >= p_since at time zone 'UTC'
+            and p_watermark < p_until at time zone 'UTC'
+        )
+        or (
+            p_also_since < p_also_until
+            and p_watermark >= p_also_since at time zone 'UTC'
+            and p_watermark < p_also_until at time zone 'UTC'
+        )
+$$;
+comment on function report._within is 'Whether an instant of the source is in one of two windows, either of which may be none';
+
 drop function if exists report._support_events(integer, text, timestamptz, timestamptz);
+drop function if exists report._support_events(
+    integer, text, timestamptz, timestamptz, timestamptz, timestamptz
+);
 create function report._support_events(
-    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+    p_account_id integer,
+    p_dimension text,
+    p_since timestamptz,
+    p_until timestamptz,
+    p_also_since timestamptz default null,
+    p_also_until timestamptz default null
 )
 returns table (
     event_id bigint,
@@ -51,9 +82,7 @@ as $$
                 and quarantined.tenant_id = p_account_id::text
                 and quarantined.reason = 'tenant_mismatch'
         ))
-        and p_since < p_until
-        and events.occurred_watermark >= p_since at time zone 'UTC'
-        and events.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(events.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
         events.event_id,
@@ -71,9 +100,7 @@ as $$
         p_dimension = 'team'
         and events.has_conversation
         and events.account_id = p_account_id
-        and p_since < p_until
-        and events.occurred_watermark >= p_since at time zone 'UTC'
-        and events.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(events.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
         events.event_id,
@@ -98,15 +125,21 @@ as $$
     where
         p_dimension = 'label'
         and events.account_id = p_account_id
-        and p_since < p_until
-        and events.occurred_watermark >= p_since at time zone 'UTC'
-        and events.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(events.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
 $$;
 comment on function report._support_events is 'Events of a window, each with its member of a dimension (a label''s event once per label)';
 
 drop function if exists report._support_conversations(integer, text, timestamptz, timestamptz);
+drop function if exists report._support_conversations(
+    integer, text, timestamptz, timestamptz, timestamptz, timestamptz
+);
 create function report._support_conversations(
-    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+    p_account_id integer,
+    p_dimension text,
+    p_since timestamptz,
+    p_until timestamptz,
+    p_also_since timestamptz default null,
+    p_also_until timestamptz default null
 )
 returns table (
     conversation_id bigint,
@@ -132,9 +165,7 @@ as $$
     where
         p_dimension in ('account', 'agent', 'inbox', 'team')
         and conversations.account_id = p_account_id
-        and p_since < p_until
-        and conversations.occurred_watermark >= p_since at time zone 'UTC'
-        and conversations.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(conversations.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
         conversations.conversation_id::bigint,
@@ -154,15 +185,21 @@ as $$
     where
         p_dimension = 'label'
         and conversations.account_id = p_account_id
-        and p_since < p_until
-        and conversations.occurred_watermark >= p_since at time zone 'UTC'
-        and conversations.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(conversations.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
 $$;
 comment on function report._support_conversations is 'Conversations created in a window, each with its present member of a dimension';
 
 drop function if exists report._support_messages(integer, text, timestamptz, timestamptz);
+drop function if exists report._support_messages(
+    integer, text, timestamptz, timestamptz, timestamptz, timestamptz
+);
 create function report._support_messages(
-    p_account_id integer, p_dimension text, p_since timestamptz, p_until timestamptz
+    p_account_id integer,
+    p_dimension text,
+    p_since timestamptz,
+    p_until timestamptz,
+    p_also_since timestamptz default null,
+    p_also_until timestamptz default null
 )
 returns table (
     message_id bigint,
@@ -201,9 +238,7 @@ as $$
                 and quarantined.tenant_id = p_account_id::text
                 and quarantined.reason = 'tenant_mismatch'
         ))
-        and p_since < p_until
-        and messages.occurred_watermark >= p_since at time zone 'UTC'
-        and messages.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(messages.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
         messages.message_id::bigint,
@@ -218,9 +253,7 @@ as $$
         p_dimension = 'team'
         and messages.has_conversation
         and messages.account_id = p_account_id
-        and p_since < p_until
-        and messages.occurred_watermark >= p_since at time zone 'UTC'
-        and messages.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(messages.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
         messages.message_id::bigint,
@@ -242,8 +275,6 @@ as $$
     where
         p_dimension = 'label'
         and messages.account_id = p_account_id
-        and p_since < p_until
-        and messages.occurred_watermark >= p_since at time zone 'UTC'
-        and messages.occurred_watermark < p_until at time zone 'UTC'
+        and report._within(messages.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
 $$;
 comment on function report._support_messages is 'Messages of a window, each with its member of a dimension';

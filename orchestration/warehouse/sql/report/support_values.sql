@@ -29,9 +29,9 @@ declare
 begin
     return query
     with rows_of_events as (
-        select * from report._support_events(q.account_id, q.dimension, q.since, q.left_until)
-        union all
-        select * from report._support_events(q.account_id, q.dimension, q.right_since, q.until)
+        select * from report._support_events(
+            q.account_id, q.dimension, q.since, q.left_until, q.right_since, q.until
+        )
     ),
 
     parts as (
@@ -100,9 +100,9 @@ declare
 begin
     return query
     with created as (
-        select * from report._support_conversations(q.account_id, q.dimension, q.since, q.left_until)
-        union all
-        select * from report._support_conversations(q.account_id, q.dimension, q.right_since, q.until)
+        select * from report._support_conversations(
+            q.account_id, q.dimension, q.since, q.left_until, q.right_since, q.until
+        )
     ),
 
     parts as (
@@ -154,9 +154,9 @@ declare
 begin
     return query
     with sent as (
-        select * from report._support_messages(q.account_id, q.dimension, q.since, q.left_until)
-        union all
-        select * from report._support_messages(q.account_id, q.dimension, q.right_since, q.until)
+        select * from report._support_messages(
+            q.account_id, q.dimension, q.since, q.left_until, q.right_since, q.until
+        )
     ),
 
     parts as (
