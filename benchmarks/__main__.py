@@ -78,11 +78,17 @@ def _measure(world: World, options: argparse.Namespace, console: Console) -> dic
 
 def _print_costs(console: Console, title: str, costs: Mapping[str, Cost], unit: str) -> None:
     table = Table(title=title, title_justify="left")
-    for column in ("what", "wall s", "SQL s", f"SQL / {unit}"):
+    for column in ("what", "wall s", "SQL s", f"SQL / {unit}", "pages, thousands"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for what, cost in costs.items():
         ratio = cost.active / costs[unit].active
-        table.add_row(what, f"{cost.wall:.2f}", f"{cost.active:.2f}", f"{ratio:.1f}")
+        table.add_row(
+            what,
+            f"{cost.wall:.2f}",
+            f"{cost.active:.2f}",
+            f"{ratio:.1f}",
+            f"{cost.pages / 1000:,.0f}",
+        )
     console.print(table)
 
 

@@ -32,10 +32,15 @@ SQL_FOLDER = Path(__file__).parent / "sql"
 
 @dataclass(frozen=True)
 class Cost:
-    """What something took: ``wall`` seconds, and ``active`` seconds in the server's sessions."""
+    """What something took.
+
+    ``wall`` seconds, ``active`` seconds in the server's sessions, and the 8 kB ``pages`` that these
+    asked for, in memory or not: seconds depend on where the pages were, their number does not.
+    """
 
     wall: float
     active: float
+    pages: int
 
 
 class World:
@@ -109,22 +114,24 @@ class World:
 
     def cost(self, work: Callable[[], object]) -> Cost:
         """Do it once."""
-        before = self._active()
+        active, pages = self._spent()
         started = time.monotonic()
         work()
         wall = time.monotonic() - started
-        return Cost(wall, self._active() - before)
+        active_after, pages_after = self._spent()
+        return Cost(wall, active_after - active, pages_after - pages)
 
-    def _active(self) -> float:
+    def _spent(self) -> tuple[float, int]:
         # Sessions hand in their numbers when they have been idle for a moment.
         self.connection.execute("select pg_stat_force_next_flush()")
         time.sleep(0.3)
         self._watching.execute("select pg_stat_clear_snapshot()")
         row = self._watching.execute(
-            "select active_time / 1000 from pg_stat_database where datname = current_database()"
+            "select active_time / 1000, blks_hit + blks_read from pg_stat_database"
+            " where datname = current_database()"
         ).fetchone()
         assert row is not None
-        return float(row[0])
+        return float(row[0]), int(row[1])
 
     def close(self) -> None:
         self.connection.close()

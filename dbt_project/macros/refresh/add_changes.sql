@@ -35,15 +35,17 @@
 
 
 {#-
-    Counts as they are stored, of the keys in `changed` that are not in `touched`: there something
-    else has changed. Both are CTEs, so that a distributed table is joined with nothing but them.
+    Columns as they are stored (and `is_stored`), of the keys in `changed` that are not in `touched`:
+    there something else has changed. Both are CTEs, so that a distributed table is joined with
+    nothing but them.
 -#}
-{% macro stored_counts(changed, touched, key, counts) -%}
+{% macro stored_values(changed, touched, key, values) -%}
     {%- set columns = ['tenant_id', 'date'] + key -%}
     select
         {{ columns_of('changed', columns) }},
     {%- if this is not none and is_incremental() %}
-        {{ columns_of('stored', counts) }}
+        {{ columns_of('stored', values) }},
+        true as is_stored
     from {{ changed }} as changed
     inner join {{ this }} as stored
         on {{ same_key('changed', 'stored', columns) }}
@@ -53,9 +55,10 @@
         where {{ same_key('touched', 'changed', columns) }}
     )
     {%- else %}
-        {%- for count in counts %}
-        0 as {{ count }}{{ ',' if not loop.last }}
+        {%- for value in values %}
+        null as {{ value }},
         {%- endfor %}
+        true as is_stored
     from {{ changed }} as changed
     where false
     {%- endif %}
