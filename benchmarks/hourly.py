@@ -100,7 +100,7 @@ def measure(world: World) -> Hourly:
             "select (clock_timestamp() at time zone 'UTC'),"
             " mod(pg_current_xact_id()::text::bigint, 4294967296)"
         )
-        world.add_events(f"hour{number}")
+        world.add_events()
         values = {"since": since, "before": str(before)}
         seconds: dict[str, float] = {}
 

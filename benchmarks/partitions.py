@@ -64,7 +64,7 @@ def _tell(server: DagsterServer, world: World, table: Table, options: Namespace)
     table.add_row("partitions", f"{len(keys['tenant']) * len(keys['date']):,}")
     table.add_row("asset page, s", f"{_timed(lambda: _page(server)):.2f}")
     measure(world, server)
-    world.add_events("partitions")
+    world.add_events()
     segments, marks = measure(world, server)
     table.add_row("hourly run, s", f"{sum(segments.values()):.1f}")
     for segment, took in segments.items():

@@ -79,8 +79,8 @@ def main() -> None:
 
 def _hours(world: World) -> dict[str, Cost]:
     hours, idle = [], []
-    for number in range(world.options.rounds):
-        world.add_events(f"hour{number}")
+    for _ in range(world.options.rounds):
+        world.add_events()
         hours.append(world.cost(world.refresh))
         idle.append(world.cost(world.refresh))
     return {

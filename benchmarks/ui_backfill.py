@@ -39,8 +39,8 @@ def main() -> None:
         by_command = world.cost(lambda: world.refresh(partitions)).wall
         log_path = Path(world.settings.home) / "dagster-dev.log"
         with dagster_server(world.settings, world.url, log_path) as server:
-            _hour(world, server, "first")
-            usual = _hour(world, server, "usual")
+            _hour(world, server)
+            usual = _hour(world, server)
             from_click, meanwhile = _backfill(world, server, partitions)
     table = Table(title=f"{options.messages:,} messages, {len(partitions):,} partitions, seconds")
     table.add_column("what")
@@ -59,8 +59,8 @@ def _all_partitions(world: World) -> list[Partition]:
     return [Partition(tenant, day) for tenant, _, _ in rows for day in days]
 
 
-def _hour(world: World, server: DagsterServer, name: str) -> float:
-    world.add_events(name)
+def _hour(world: World, server: DagsterServer) -> float:
+    world.add_events()
     segments, _ = measure(world, server)
     return sum(segments.values())
 
@@ -71,7 +71,7 @@ def _backfill(
     started = time.monotonic()
     backfill = server.backfill([partition_key(each) for each in partitions], [ASSET])
     wait_until(lambda: world.rows(STARTED)[0][0] > 0, 120, "a run of the backfill")
-    meanwhile = _hour(world, server, "meanwhile")
+    meanwhile = _hour(world, server)
     done = server.wait_for_backfill(backfill, seconds=3_600)
     if done["status"] != "COMPLETED_SUCCESS":
         raise RuntimeError(f"backfill {backfill}: {done['status']}")

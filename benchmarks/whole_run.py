@@ -66,8 +66,8 @@ def main() -> None:
             measure(world, server)
             idle = [measure(world, server) for _ in range(options.rounds)]
             busy = []
-            for number in range(options.rounds):
-                world.add_events(f"run{number}")
+            for _ in range(options.rounds):
+                world.add_events()
                 busy.append(measure(world, server))
     _print(options, {"nothing to do": idle, f"{options.delta:,} new events": busy})
 

@@ -81,11 +81,11 @@ class World:
         request = RefreshRequest(self.family, "benchmark", partitions=chosen)
         return refresh(self.settings, self.url, request)
 
-    def add_events(self, name: str) -> None:
+    def add_events(self) -> None:
         """New events of ``options.delta`` messages (or conversations)."""
         self.execute(
             (SQL_FOLDER / f"delta_{self.family}.sql").read_text(),
-            {"round": name, "rows": self.options.delta},
+            {"round": f"hour{time.time_ns()}", "rows": self.options.delta},
         )
         # The safe horizon stays a second behind the clock.
         time.sleep(1.5)
