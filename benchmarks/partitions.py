@@ -2,8 +2,9 @@
 
     python -m benchmarks.partitions [--tenants N] [--partition-days N] [--messages N]
 
-A real `dagster dev`. Prints what the asset page's own question takes before anything is marked and
-after an hourly run with news of most tenants, that run, and the memory of the processes.
+A real `dagster dev`. Prints what the asset page's own question takes before anything is marked,
+after an hourly run with news of most tenants, and when all partitions are marked; that run; a look
+for new tenants; the first minutes of a backfill over everything; and the memory of the processes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +35,40 @@ query($name: String!) {
   } }
 }"""
 ASSET = "metrics_tenant_daily"
+# A mark of this asset, repeated for every partition.
+MARK_ALL = """
+insert into dagster.event_logs (
+    run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition
+)
+select
+    mark.run_id, replace(mark.event, mark.partition, keys.key), mark.dagster_event_type,
+    mark.timestamp, mark.step_key, mark.asset_key, keys.key
+from (
+    select * from dagster.event_logs
+    where asset_key = %(asset)s and dagster_event_type = 'ASSET_MATERIALIZATION'
+    order by id desc
+    limit 1
+) as mark
+cross join (select unnest(%(keys)s::text[]) as key) as keys
+"""
+TICKS = """
+select percentile_disc(0.5) within group (order by ended - begun)
+from (
+    select
+        (tick_body::json ->> 'end_timestamp')::float8 as ended,
+        (tick_body::json ->> 'timestamp')::float8 as begun
+    from dagster.job_ticks
+    where type = 'SENSOR'
+) as looks
+where ended is not null
+"""
+RUNS_OF_BACKFILL = """
+select count(*), count(*) filter (where runs.status <> 'QUEUED')
+from dagster.runs
+inner join dagster.run_tags as tags on runs.run_id = tags.run_id
+where tags.key = 'dagster/backfill' and tags.value = %(backfill)s
+"""
+WATCHED_SECONDS = 300
 
 
 def main() -> None:
@@ -71,7 +106,36 @@ def _tell(server: DagsterServer, world: World, table: Table, options: Namespace)
         table.add_row(f"  {segment}", f"{took:.1f}")
     table.add_row("marks in it", f"{marks:,}")
     table.add_row("asset page after it, s", f"{_timed(lambda: _page(server)):.2f}")
+    table.add_row("look for new tenants, median s", f"{world.rows(TICKS)[0][0]:.2f}")
     table.add_row("memory of all Dagster processes, MB", f"{_megabytes(server.group):,.0f}")
+    every = [f"{date}|{tenant}" for date in keys["date"] for tenant in keys["tenant"]]
+    world.execute(MARK_ALL, {"asset": f'["{ASSET}"]', "keys": every})
+    for what in ("first", "second"):
+        table.add_row(
+            f"asset page, all of them marked, {what} time, s",
+            f"{_timed(lambda: _page(server)):.2f}",
+        )
+    _tell_of_backfill(server, world, table, every)
+    table.add_row("memory of all Dagster processes then, MB", f"{_megabytes(server.group):,.0f}")
+
+
+def _tell_of_backfill(
+    server: DagsterServer, world: World, table: Table, every: Sequence[str]
+) -> None:
+    """A backfill over all partitions, watched for a while and then left alone."""
+    started = time.monotonic()
+    backfill = server.backfill(every, [ASSET])
+    table.add_row("backfill over all accepted after, s", f"{time.monotonic() - started:.1f}")
+    first_run = None
+    while time.monotonic() - started < WATCHED_SECONDS:
+        ((runs, begun),) = world.rows(RUNS_OF_BACKFILL, {"backfill": backfill})
+        if begun and first_run is None:
+            first_run = time.monotonic() - started
+        time.sleep(1)
+    table.add_row("  first run begins after, s", f"{first_run:.0f}" if first_run else "never")
+    table.add_row(f"  runs made in {WATCHED_SECONDS} s", f"{runs:,}")
+    table.add_row("  runs begun or done then", f"{begun:,}")
+    table.add_row("asset page meanwhile, s", f"{_timed(lambda: _page(server)):.2f}")
 
 
 def _page(server: DagsterServer) -> object:

@@ -6,7 +6,6 @@ nothing of what the models mean.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from orchestration.collecting import without_collection
 from orchestration.errors import RefreshError
 from orchestration.settings import DBT_PROJECT_DIR, Settings
 
@@ -83,10 +83,23 @@ class DbtProject:
         Connects where libpq's environment says. Raises ``RefreshError`` when dbt cannot run at
         all; nodes that fail are results, not errors.
         """
+        outcome = self._invoke([*arguments, "--threads", str(self._settings.threads)], on_node)
+        results = getattr(outcome.result, "results", None) or []
+        return [_node_result(result) for result in results]
+
+    def warm_up(self) -> None:
+        """Load all that a command needs, and run nothing. Neither connects nor starts a thread.
+
+        dbt makes the readers of its own formats when they are first used, which takes a process
+        longer than all that dbt itself does in a refresh. Processes forked from this one have them.
+        """
+        self._invoke(["list", "--select", "tag:nothing_has_this_tag"])
+
+    def _invoke(self, arguments: Sequence[str], on_node: NodeListener | None = None) -> Any:
         from dbt.cli.main import dbtRunner
 
         with (
-            _without_collection(),
+            without_collection(),
             _environment(self._settings),
             _without_stack_walks(),
             tempfile.TemporaryDirectory(prefix="rollups-dbt-") as target,
@@ -99,14 +112,12 @@ class DbtProject:
         if outcome.exception is not None:
             reason = " ".join(str(outcome.exception).split()) or type(outcome.exception).__name__
             raise RefreshError(f"dbt {arguments[0]}: {reason}")
-        results = getattr(outcome.result, "results", None) or []
-        return [_node_result(result) for result in results]
+        return outcome
 
     def _global_flags(self) -> list[str]:
         return [
             "--project-dir", str(DBT_PROJECT_DIR),
             "--profiles-dir", str(DBT_PROJECT_DIR),
-            "--threads", str(self._settings.threads),
             "--log-path", str(self._settings.home / "logs"),
             "--quiet", "--no-print", "--no-use-colors", "--no-write-json",
             "--cache-selected-only",
@@ -199,19 +210,6 @@ def _environment(settings: Settings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    # dbt makes a great many objects, nearly all of which stay: the collector would look through
-    # them, and through all of Dagster, again and again, and find nothing.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Launching runs, and noticing that the process which was to run one is gone."""
+"""Launching runs soon, and noticing that the process which was to run one is gone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import json
 import multiprocessing
 import socket
 import sys
+from typing import Any
 
 from dagster import DagsterRun, DefaultRunLauncher
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon import controller
 from dagster._grpc.server import DagsterApiServer
 
 CONNECT_SECONDS = 5.0
@@ -29,6 +32,18 @@ def fork_runs() -> None:
     # The server chooses by an attribute of its own; a property goes before that.
     kept = property(lambda server: context, lambda server, given: None)
     DagsterApiServer._mp_ctx = kept  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class PromptRunCoordinator(QueuedRunCoordinator):
+    """Dagster's queue, whose daemon looks for backfills as often as for runs.
+
+    It looks for those that were launched, and for those that are done, twice a minute, and has no
+    setting for it. Named in ``dagster.yaml``, so that the daemon makes one before it starts.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        controller.DEFAULT_DAEMON_INTERVAL_SECONDS = self.dequeue_interval_seconds
 
 
 class WatchedRunLauncher(DefaultRunLauncher):

@@ -18,6 +18,7 @@ from dagster._core.events import (
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_shared.record import copy
 
+from orchestration.collecting import without_collection
 from orchestration.dbt_runner import NodeResult
 from orchestration.partitions import partition_key
 from orchestration.previews import SPARKLINE_DAYS, newest_of_tenants, preview
@@ -85,9 +86,10 @@ def _log_together(context: Context, marks: Sequence[dg.AssetMaterialization]) ->
     # one asset, and is stored when its last event arrives or DAGSTER_EVENT_BATCH_SIZE is reached.
     step = context.get_step_execution_context()
     batch = generate_event_batch_id()
-    for number, mark in enumerate(marks, start=1):
-        position = DagsterEventBatchMetadata(batch, is_end=number == len(marks))
-        DagsterEvent.asset_materialization(step, mark, position)
+    with without_collection():
+        for number, mark in enumerate(marks, start=1):
+            position = DagsterEventBatchMetadata(batch, is_end=number == len(marks))
+            DagsterEvent.asset_materialization(step, mark, position)
 
 
 def log_checks(

@@ -1,4 +1,4 @@
-"""What a run needs, imported once in the process that runs are forked from.
+"""What a run needs, imported and made once in the process that runs are forked from.
 
 None of it opens a connection or starts a thread: neither would survive the fork.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 from contextlib import suppress
 from importlib import import_module
+
+from orchestration.settings import load_settings
 
 IMPORTED_BY_A_RUN = (
     "orchestration.definitions",
@@ -31,6 +33,8 @@ for module in IMPORTED_BY_A_RUN:
     # Whatever is missing or wrong here, the run meets again and says so.
     with suppress(Exception):
         import_module(module)
+with suppress(Exception):
+    import_module("orchestration.dbt_runner").dbt_project(load_settings()).warm_up()
 # The collector would touch, and so copy, every page that the runs share.
 gc.collect()
 gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import socket
@@ -10,11 +11,14 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 from dagster import DagsterRun
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon import controller
+from dagster._daemon.backfill import execute_backfill_iteration_loop
 
-from orchestration.launching import WatchedRunLauncher
+from orchestration.launching import PromptRunCoordinator, WatchedRunLauncher
 from orchestration.run_imports import IMPORTED_BY_A_RUN
 
 
@@ -53,6 +57,9 @@ def test_what_runs_are_forked_from_has_no_thread_and_no_connection(test_home: Pa
     _python("import orchestration.definitions", test_home)  # parses the project, as a server has
     told = _python(
         "import orchestration.run_imports, os, stat\n"
+        "from orchestration.dbt_runner import dbt_project\n"
+        "from orchestration.settings import load_settings\n"
+        "dbt_project(load_settings()).warm_up()\n"
         "print(len(os.listdir('/proc/self/task')))\n"
         "for number in os.listdir('/proc/self/fd'):\n"
         "    try: print(*['socket'] * stat.S_ISSOCK(os.fstat(int(number)).st_mode))\n"
@@ -60,6 +67,16 @@ def test_what_runs_are_forked_from_has_no_thread_and_no_connection(test_home: Pa
         test_home,
     )
     assert told.split() == ["1"]
+
+
+def test_the_daemon_looks_for_backfills_as_often_as_for_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "DEFAULT_DAEMON_INTERVAL_SECONDS"
+    monkeypatch.setattr(controller, name, getattr(controller, name))
+    PromptRunCoordinator(dequeue_interval_seconds=3)
+    assert getattr(controller, name) == 3
+    assert name in inspect.getsource(execute_backfill_iteration_loop), "what it sleeps for"
 
 
 def _python(code: str, home: Path) -> str:
