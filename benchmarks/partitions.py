@@ -126,7 +126,7 @@ def _tell_of_backfill(
     started = time.monotonic()
     backfill = server.backfill(every, [ASSET])
     table.add_row("backfill over all accepted after, s", f"{time.monotonic() - started:.1f}")
-    first_run = None
+    first_run, runs, begun = None, 0, 0
     while time.monotonic() - started < WATCHED_SECONDS:
         ((runs, begun),) = world.rows(RUNS_OF_BACKFILL, {"backfill": backfill})
         if begun and first_run is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.refresh import RefreshOutcome, RefreshRequest, refresh
 from orchestration.warehouse.tenants import Partition
 
-Names = dict[str, sql.Composable]
+Names = Mapping[str, sql.Composable]
 
 # Where the source tables of a family are.
 SOURCES = {"outreach": "dripiq_app", "support": "public"}
