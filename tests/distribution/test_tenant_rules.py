@@ -266,3 +266,34 @@ def _joins(warehouse: OutreachWarehouse | SupportWarehouse, target: Path) -> tup
                 seen += len(list(statement.find_all(exp.Join)))
                 found += [f"{path.stem}: {join}" for join in loose_joins(statement, tables)]
     return seen, found
+
+
+# Views over distributed tables alone, and what the coordinator has of the source.
+SPREAD_VIEWS = {"visible.outreach_activity_metrics", "visible.quarantined_row"}
+TABLES_READ = re.compile(r"(?:from|join)\s+(\w+\.\w+)")
+COORDINATORS_OWN = re.compile(
+    r"report\._support_\w+|(?:from|join)\s+staging\.\w+"
+    r"|visible\.(?!outreach_activity_metrics|quarantined_row)\w+"
+)
+
+
+def test_report_functions_read_rollups_and_source_in_queries_of_their_own(
+    warehouse: OutreachWarehouse | SupportWarehouse,
+) -> None:
+    functions = rows(
+        warehouse.connection,
+        "select proname, prosrc, lanname = 'plpgsql' from pg_proc"
+        " inner join pg_language as languages on prolang = languages.oid"
+        " where pronamespace = 'report'::regnamespace",
+    )
+    spread = tables_to_distribute(warehouse) | SPREAD_VIEWS
+    reading = {
+        name: (body, is_plpgsql)
+        for name, body, is_plpgsql in functions
+        if spread & set(TABLES_READ.findall(body))
+    }
+    assert reading
+    for name, (body, is_plpgsql) in reading.items():
+        assert is_plpgsql, f"{name}: Citus plans no parameters of an SQL function"
+        own = COORDINATORS_OWN.search(body)
+        assert not own, f"{name} reads {own and own[0]} beside a distributed table"

@@ -114,6 +114,9 @@ inner join ranked as attributed using (tenant_id, channel, person, returns_befor
 where first_out.place = 1 and attributed.speaker = 1;
 
 -- Which episode evidence was part of whose person is gone, the ledger alone remembers.
+create temp table gone_tenant on commit drop as
+select distinct gone.tenant_id from {optout_ledger} as gone where gone.is_source_gone;
+
 create temp table kept_optout on commit drop as
 select ledger.*
 from {optout_ledger} as ledger
@@ -121,7 +124,7 @@ inner join known_tenant on ledger.tenant_id = known_tenant.tenant_id
 where ledger.verdict = 'counted'
     and (
         (select policy.keeps from policy)
-        or ledger.tenant_id in (select gone.tenant_id from {optout_ledger} as gone where gone.is_source_gone)
+        or ledger.tenant_id in (select gone_tenant.tenant_id from gone_tenant)
     );
 
 delete from optout
@@ -132,9 +135,20 @@ select tenant_id, campaign_id, contact_id, channel, occurred_at, is_machine from
 
 analyze optout;
 
+-- A reply loses its campaign and contact when these are deleted.
+create temp table remembered on commit drop as
+select ledger.tenant_id, ledger.message_id, ledger.campaign_id, ledger.contact_id
+from {activity_ledger} as ledger
+where ledger.activity_id = 'inbound'
+    and (select config.value from ops.config as config where config.name = 'delete_policy') = 'freeze';
+
+analyze remembered;
+
 -- Every counted activity, one row each ---------------------------------------------------------
 
 -- In the order of the marts' columns; from transitions on, of campaigns only.
+-- Of this session alone: Citus would make it on its nodes too.
+set local citus.enable_ddl_propagation = off;
 create type pg_temp.metric as enum (
     'sends', 'delivered', 'opens', 'clicks', 'bounces', 'unsubscribes', 'unique_opens',
     'unique_clicks', 'failures', 'drops', 'hard_bounces', 'blocks', 'complaints', 'replies',
@@ -209,12 +223,9 @@ with activity as (
         order by tenant_id, id, updated_at, received_at
     ) as inbound
     inner join known_tenant on inbound.tenant_id = known_tenant.tenant_id
-    -- a reply loses its campaign and contact when these are deleted
-    left join {activity_ledger} as remembered
-        on (select config.value from ops.config as config where config.name = 'delete_policy') = 'freeze'
-        and inbound.tenant_id = remembered.tenant_id
+    left join remembered
+        on inbound.tenant_id = remembered.tenant_id
         and remembered.message_id = 'inbound/' || inbound.id
-        and remembered.activity_id = 'inbound'
     cross join asked
     where octet_length(inbound.id) <= 500
         and greatest(

@@ -222,12 +222,10 @@ begin
         union all
         select subjects.conversation_id, subjects.began_in_days, known.kind, true
         from subjects
-        inner join intermediate.support_bot_events as known
-            on
-                known.tenant_id = q.tenant_id
-                and subjects.conversation_id::text = known.conversation_key
-                and known.dimension_type = 'account'
-        where known.date >= q.first_day and known.date < q.end_day
+        inner join report._bot_events_of_days(
+            q, 'account', array(select subjects.conversation_id from subjects)
+        ) as known
+            on subjects.conversation_id = known.conversation_id
     ),
 
     judged as (

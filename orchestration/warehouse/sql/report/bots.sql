@@ -126,6 +126,34 @@ begin
 end
 $$;
 
+drop function if exists report._bot_events_of_days(report._question, text, bigint[]);
+create function report._bot_events_of_days(
+    p_question report._question, p_dimension text, p_conversations bigint[]
+)
+returns table (
+    entity bigint, conversation_id bigint, kind text, date date, conversation_exists boolean
+)
+language plpgsql stable
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+    q report._question := p_question;
+begin
+    return query
+    select known.dimension_id, known.conversation_id, known.kind, known.date, known.conversation_exists
+    from intermediate.support_bot_events as known
+    where
+        known.tenant_id = q.tenant_id
+        and known.conversation_key = any (p_conversations::text[])
+        and known.dimension_type = p_dimension
+        and known.date >= q.first_day
+        and known.date < q.end_day;
+end
+$$;
+comment on function report._bot_events_of_days is 'What bots did in these conversations on the whole days of a window';
+
 drop function if exists report._bot_counts_of_edges(report._question);
 create function report._bot_counts_of_edges(p_question report._question)
 returns table (
@@ -176,7 +204,7 @@ begin
     -- What the same conversations did on the whole days.
     also as (
         select
-            known.dimension_id as entity,
+            known.entity,
             known.conversation_id,
             known.kind,
             report._period_of_day(known.date, q.unit) as period,
@@ -186,13 +214,10 @@ begin
             from edges
             where edges.conversation_id is not null
         ) as subjects
-        inner join intermediate.support_bot_events as known
-            on
-                known.tenant_id = q.tenant_id
-                and subjects.conversation_id::text = known.conversation_key
-                and known.dimension_type = q.dimension
-                and subjects.entity = known.dimension_id
-        where known.date >= q.first_day and known.date < q.end_day
+        inner join report._bot_events_of_days(
+            q, q.dimension, array(select distinct edges.conversation_id from edges)
+        ) as known
+            on subjects.entity = known.entity and subjects.conversation_id = known.conversation_id
     ),
 
     events as (

@@ -3,6 +3,8 @@
 -- Plain selects that the planner folds into the query around them; the dimension is a constant by
 -- then, so that only one branch is left of each. Nothing at all is left of an empty window. Two are
 -- the edges of whole days: asked together, their query is planned once.
+--
+-- Only the coordinator of Citus can answer these: no query has both them and a ledger or rollup in it.
 set check_function_bodies = off;
 
 create or replace function report._within(
@@ -27,6 +29,25 @@ as $$
         )
 $$;
 comment on function report._within is 'Whether an instant of the source is in one of two windows, either of which may be none';
+
+create or replace function report._mismatched(p_account_id integer, p_source_table text)
+returns bigint[]
+language plpgsql stable
+as $$
+-- A query of its own: what it reads may be distributed, unlike the rows of the source.
+begin
+    return array(
+        select quarantined.row_id::bigint
+        from visible.quarantined_row as quarantined
+        where
+            quarantined.family = 'support'
+            and quarantined.source_table = p_source_table
+            and quarantined.tenant_id = p_account_id::text
+            and quarantined.reason = 'tenant_mismatch'
+    );
+end
+$$;
+comment on function report._mismatched is 'Rows of an account that name a conversation of another one';
 
 drop function if exists report._support_events(integer, text, timestamptz, timestamptz);
 drop function if exists report._support_events(
@@ -74,14 +95,7 @@ as $$
         p_dimension in ('account', 'agent', 'inbox')
         and events.account_id = p_account_id
         -- those of another account's conversation; the joins below leave them out by themselves
-        and events.event_id <> all(array(
-            select quarantined.row_id::bigint from visible.quarantined_row as quarantined
-            where
-                quarantined.family = 'support'
-                and quarantined.source_table = 'reporting_events'
-                and quarantined.tenant_id = p_account_id::text
-                and quarantined.reason = 'tenant_mismatch'
-        ))
+        and events.event_id <> all((select report._mismatched(p_account_id, 'reporting_events'))::bigint[])
         and report._within(events.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
@@ -230,14 +244,7 @@ as $$
         p_dimension in ('account', 'agent', 'inbox')
         and messages.account_id = p_account_id
         -- those of another account's conversation; the joins below leave them out by themselves
-        and messages.message_id <> all(array(
-            select quarantined.row_id::bigint from visible.quarantined_row as quarantined
-            where
-                quarantined.family = 'support'
-                and quarantined.source_table = 'messages'
-                and quarantined.tenant_id = p_account_id::text
-                and quarantined.reason = 'tenant_mismatch'
-        ))
+        and messages.message_id <> all((select report._mismatched(p_account_id, 'messages'))::bigint[])
         and report._within(messages.occurred_watermark, p_since, p_until, p_also_since, p_also_until)
     union all
     select
