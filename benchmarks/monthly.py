@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _table(world: World) -> Table:
-    table = Table(title="SQL seconds", title_justify="left")
+    table = Table(title="Seconds", title_justify="left")
     for column in ("what", "one table", "by month", "by month / one table"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for name, text in FILL.items():
@@ -105,7 +105,7 @@ def _each(world: World, text: str, name: str, times: int) -> dict[str, Cost]:
         return lambda: world.execute(text, names=_names(layout, name))
 
     costs = {layout: [world.cost(work(layout)) for _ in range(times)] for layout in LAYOUTS}
-    return {layout: min(of, key=lambda cost: cost.active) for layout, of in costs.items()}
+    return {layout: min(of, key=lambda cost: cost.wall) for layout, of in costs.items()}
 
 
 def _drop(world: World, layout: str) -> Cost:
@@ -122,7 +122,7 @@ def _names(layout: str, name: str) -> Names:
 
 
 def _add(table: Table, what: str, costs: dict[str, Cost]) -> None:
-    plain, monthly = (costs[layout].active for layout in LAYOUTS)
+    plain, monthly = (costs[layout].wall for layout in LAYOUTS)
     table.add_row(what, f"{plain:.3f}", f"{monthly:.3f}", f"{monthly / plain:.2f}")
 
 

@@ -68,7 +68,7 @@ from dagster.runs
 inner join dagster.run_tags as tags on runs.run_id = tags.run_id
 where tags.key = 'dagster/backfill' and tags.value = %(backfill)s
 """
-WATCHED_SECONDS = 300
+WATCHED_SECONDS = 200
 
 
 def main() -> None:
