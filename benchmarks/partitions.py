@@ -110,11 +110,12 @@ def _tell(server: DagsterServer, world: World, table: Table, options: Namespace)
     table.add_row("memory of all Dagster processes, MB", f"{_megabytes(server.group):,.0f}")
     every = [f"{date}|{tenant}" for date in keys["date"] for tenant in keys["tenant"]]
     world.execute(MARK_ALL, {"asset": f'["{ASSET}"]', "keys": every})
-    for what in ("first", "second"):
-        table.add_row(
-            f"asset page, all of them marked, {what} time, s",
-            f"{_timed(lambda: _page(server)):.2f}",
-        )
+    # Dagster looks for marks again when a run has made one.
+    world.add_events()
+    measure(world, server)
+    for what in ("all marked, first time", "the same again"):
+        table.add_row(f"asset page, {what}, s", f"{_timed(lambda: _page(server)):.2f}")
+    table.add_row("memory of all Dagster processes, MB", f"{_megabytes(server.group):,.0f}")
     _tell_of_backfill(server, world, table, every)
     table.add_row("memory of all Dagster processes then, MB", f"{_megabytes(server.group):,.0f}")
 
@@ -135,7 +136,7 @@ def _tell_of_backfill(
     table.add_row("  first run begins after, s", f"{first_run:.0f}" if first_run else "never")
     table.add_row(f"  runs made in {WATCHED_SECONDS} s", f"{runs:,}")
     table.add_row("  runs begun or done then", f"{begun:,}")
-    table.add_row("asset page meanwhile, s", f"{_timed(lambda: _page(server)):.2f}")
+    table.add_row("  asset page meanwhile, s", f"{_timed(lambda: _page(server)):.2f}")
 
 
 def _page(server: DagsterServer) -> object:
