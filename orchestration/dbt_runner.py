@@ -18,8 +18,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from orchestration.collecting import without_collection
 from orchestration.errors import RefreshError
+from orchestration.garbage_collection import without_collection
 from orchestration.settings import DBT_PROJECT_DIR, Settings
 
 _PARSED_FOLDERS = ("models", "macros", "seeds", "tests", "snapshots", "analyses")

@@ -18,8 +18,8 @@ from dagster._core.events import (
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_shared.record import copy
 
-from orchestration.collecting import without_collection
 from orchestration.dbt_runner import NodeResult
+from orchestration.garbage_collection import without_collection
 from orchestration.partitions import partition_key
 from orchestration.previews import SPARKLINE_DAYS, newest_of_tenants, preview
 from orchestration.warehouse.recent import recent_days

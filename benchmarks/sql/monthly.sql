@@ -1,8 +1,6 @@
 -- Ledger and contact-hourly as they are, and the same rows in one partition a month.
 -- A unique key of a partitioned table must contain the month, and that of the ledger does not: rows
 -- of a message are found without knowing when anything happened.
-create schema if not exists bench;
-
 create table bench.hourly_plain (like analytics.metrics_contact_hourly including indexes);
 create table bench.ledger_plain (like intermediate.outreach_activity_ledger including indexes);
 

@@ -130,7 +130,7 @@ as $$
         sum(parts.created)::double precision,
         null::bigint
     from (
-        select * from report._conversations_of_days(p_question)
+        select days.entity, days.period, days.created from report._conversation_sums_of_days(p_question) as days
         union all
         select * from report._conversations_of_edges(p_question)
     ) as parts
@@ -138,9 +138,9 @@ as $$
 $$;
 comment on function report._conversation_values is 'Counts of conversations';
 
-drop function if exists report._conversations_of_days(report._question);
-create function report._conversations_of_days(p_question report._question)
-returns table (entity bigint, period timestamp, created numeric)
+drop function if exists report._conversation_sums_of_days(report._question);
+create function report._conversation_sums_of_days(p_question report._question)
+returns table (entity bigint, period timestamp, created numeric, incoming numeric, outgoing numeric)
 language plpgsql stable
 set plan_cache_mode = force_custom_plan
 set jit = off
@@ -153,7 +153,9 @@ begin
     select
         days.dimension_id,
         report._period_of_day(days.date, q.unit),
-        sum(days.conversations_count)::numeric
+        sum(days.conversations_count)::numeric,
+        sum(days.incoming_messages_count)::numeric,
+        sum(days.outgoing_messages_count)::numeric
     from analytics.conversations_daily as days
     where
         days.tenant_id = q.tenant_id
@@ -203,7 +205,8 @@ as $$
     with totals as (
         select parts.entity, parts.period, sum(parts.incoming) as incoming, sum(parts.outgoing) as outgoing
         from (
-            select * from report._messages_of_days(p_question)
+            select days.entity, days.period, days.incoming, days.outgoing
+            from report._conversation_sums_of_days(p_question) as days
             union all
             select * from report._messages_of_edges(p_question)
         ) as parts
@@ -221,34 +224,6 @@ as $$
         on metrics.metric = any (p_question.metrics)
 $$;
 comment on function report._message_values is 'Counts of messages, incoming and outgoing';
-
-drop function if exists report._messages_of_days(report._question);
-create function report._messages_of_days(p_question report._question)
-returns table (entity bigint, period timestamp, incoming numeric, outgoing numeric)
-language plpgsql stable
-set plan_cache_mode = force_custom_plan
-set jit = off
-as $$
-declare
-    q report._question := p_question;
-    id bigint := q.entity::bigint;
-begin
-    return query
-    select
-        days.dimension_id,
-        report._period_of_day(days.date, q.unit),
-        sum(days.incoming_messages_count)::numeric,
-        sum(days.outgoing_messages_count)::numeric
-    from analytics.conversations_daily as days
-    where
-        days.tenant_id = q.tenant_id
-        and days.dimension_type = q.dimension
-        and (id is null or days.dimension_id = id)
-        and days.date >= q.first_day
-        and days.date < q.end_day
-    group by 1, 2;
-end
-$$;
 
 drop function if exists report._messages_of_edges(report._question);
 create function report._messages_of_edges(p_question report._question)
